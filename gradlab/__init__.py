@@ -1,0 +1,13 @@
+"""gradlab: break and mend the training of a real transformer, live."""
+
+from gradlab.clip import ClipByGlobalNorm as ClipByGlobalNorm
+from gradlab.clip import ClipByGroupNorm as ClipByGroupNorm
+from gradlab.clip import ClipByValue as ClipByValue
+from gradlab.clip import ClipResult as ClipResult
+from gradlab.history import History as History
+from gradlab.history import Step as Step
+from gradlab.recipe import Recipe as Recipe
+from gradlab.recipe import RecipeError as RecipeError
+from gradlab.run import run as run
+from gradlab.run import run_seeds as run_seeds
+from gradlab.train import train as train

@@ -1,0 +1,80 @@
+"""Laws of running to the end."""
+
+import numpy as np
+import pytest
+import torch
+
+from gradlab import History, Recipe, RecipeError, run, run_seeds, train
+from gradlab import run as run_function
+from gradlab.run import PATIENCE, one_thread
+
+SMALL = Recipe(steps=12, n_layers=1, d_model=16, n_heads=2, batch_size=4)
+
+
+def test_run_is_the_history_of_train():
+    assert np.array_equal(run(SMALL).loss, History(train(SMALL)).loss)
+
+
+def test_every_tenth_step_and_the_last_are_printed(capsys):
+    history = run(SMALL, log_every=5)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [str(history[n]) for n in (0, 5, 10, 11)]
+    run(SMALL.replace(steps=11), log_every=5)
+    assert len(capsys.readouterr().out.splitlines()) == 3, "the last step is not printed twice"
+
+
+def test_run_is_silent_by_itself(capfd):
+    run(SMALL)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_bar_appears_where_a_run_takes_long_and_not_where_it_is_switched_off(capfd, monkeypatch):
+    module = run_function.__globals__
+    monkeypatch.setitem(module, "PATIENCE", 0.0)
+    monkeypatch.delenv("GRADLAB_PROGRESS", raising=False)
+    run(SMALL)
+    assert "12" in capfd.readouterr().err
+    monkeypatch.setenv("GRADLAB_PROGRESS", "off")
+    run(SMALL)
+    assert capfd.readouterr().err == ""
+    assert PATIENCE >= 2
+
+
+def test_one_history_a_seed_in_their_order():
+    histories = run_seeds(SMALL, 3)
+    assert [history.loss[0] for history in histories] == [run(SMALL.replace(seed=seed)).loss[0] for seed in range(3)]
+    assert run_seeds(SMALL, [7])[0].loss[0] == run(SMALL.replace(seed=7)).loss[0]
+
+
+@pytest.mark.parametrize("seeds, why", [(0, "at least 1"), (-2, "at least 1"), ([], "no seed"), ([-1], "seed must be")])
+def test_seeds_that_name_no_run_are_refused(seeds, why):
+    with pytest.raises(ValueError, match=why):
+        run_seeds(SMALL, seeds)
+
+
+@pytest.mark.parametrize("log_every", [0, -1, 2.5, "often", True])
+def test_a_wrong_log_every_is_refused_with_its_value(log_every):
+    with pytest.raises(ValueError, match=f"log_every.*{log_every!r}"):
+        run(SMALL, log_every=log_every)
+
+
+@pytest.mark.parametrize("wrong", [{"lr": 0.1}, 0.3, "g1"])
+def test_what_is_no_recipe_is_refused(wrong):
+    for entrance in (run, run_seeds):
+        with pytest.raises(RecipeError, match="needs a Recipe"):
+            entrance(wrong)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_run_takes_one_thread_and_leaves_torch_as_it_was(threads):
+    before, reference = torch.get_num_threads(), run(SMALL).loss
+    try:
+        torch.set_num_threads(threads)
+        assert np.array_equal(run(SMALL).loss, reference)
+        assert torch.get_num_threads() == threads
+        with pytest.raises(RecipeError), one_thread():
+            assert torch.get_num_threads() == 1
+            raise RecipeError("an error inside")
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
