@@ -1,11 +1,18 @@
 """gradlab: break and mend the training of a real transformer, live."""
 
+from gradlab import plot as plot
+from gradlab.check import check as check
+from gradlab.check import claim as claim
 from gradlab.clip import ClipByGlobalNorm as ClipByGlobalNorm
 from gradlab.clip import ClipByGroupNorm as ClipByGroupNorm
 from gradlab.clip import ClipByValue as ClipByValue
 from gradlab.clip import ClipResult as ClipResult
+from gradlab.clip import NonFiniteGradientError as NonFiniteGradientError
+from gradlab.clip import global_norm as global_norm
 from gradlab.history import History as History
 from gradlab.history import Step as Step
+from gradlab.live import Controls as Controls
+from gradlab.live import explore as explore
 from gradlab.recipe import Recipe as Recipe
 from gradlab.recipe import RecipeError as RecipeError
 from gradlab.run import run as run

@@ -41,8 +41,9 @@ class Step(NamedTuple):
         return math.isfinite(self.loss + self.norm_before + self.param_norm)
 
     def __str__(self) -> str:
+        clipped = "YES" if self.clipped else "no"
         return (f"[Step {self.step}] Loss: {self.loss:.4f} | "
-                f"Grad norm: {self.norm_before:.4f} -> {self.norm_after:.4f} (clipped: {'YES' if self.clipped else 'no'}) | "
+                f"Grad norm: {self.norm_before:.4f} -> {self.norm_after:.4f} (clipped: {clipped}) | "
                 f"Param norm: {self.param_norm:.4f} | LR: {self.lr:.6f}")
 
 

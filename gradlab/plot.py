@@ -19,7 +19,8 @@ INK, GRID = "#333333", "#E3E3E3"
 STYLE = {
     "font.size": 9.5, "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
     "axes.edgecolor": "#8A8A8A", "axes.labelcolor": INK, "text.color": INK, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.8, "xtick.color": INK,
+    "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": GRID, "grid.linewidth": 0.8, "xtick.color": INK,
     "ytick.color": INK, "legend.frameon": False, "lines.linewidth": 1.6, "figure.constrained_layout.use": True,
 }
 DRAWING = threading.Lock()  # matplotlib's fonts and settings are shared, and panels draw from other threads
@@ -47,6 +48,7 @@ class Picture(Figure):
         out = io.BytesIO()
         with DRAWING, rc_context(STYLE):
             self.savefig(out, format="png", metadata={"Software": None})
+            self.set_layout_engine("none")  # each drawing would move things a little further
         return out.getvalue()
 
     def __repr__(self) -> str:
@@ -75,7 +77,9 @@ def runs(arms: Mapping[str, History | Sequence[History]], columns: str | Sequenc
             for (label, histories), colour, dash in zip(arms.items(), COLOURS, DASHES, strict=False):
                 _lines(axes, name, label, histories, colour, dash)
             _frame(axes, name, threshold, floor, top)
-        picture.axes[-1].legend(loc="upper right")
+            for histories, colour in zip(arms.values(), COLOURS, strict=False):
+                _crosses(axes, name, histories, colour)
+        picture.axes[-1].legend(loc="best")
     return picture
 
 
@@ -86,9 +90,16 @@ def _lines(axes, name: str, label: str, histories: Sequence[History], colour: st
         alone = len(histories) == 1
         axes.plot(steps[shown], values[shown], color=colour, linestyle=dash, linewidth=1.6 if alone else 1.2,
                   alpha=1 if alone else 0.75, label=label if number == 0 else None)
-        if history.diverged and shown.any():
-            axes.plot(steps[shown][-1:], values[shown][-1:], "x", markersize=8, markeredgewidth=2, color=colour,
-                      clip_on=False)
+
+
+def _crosses(axes, name: str, histories: Sequence[History], colour: str) -> None:
+    low, high = axes.get_ylim()
+    for history in (history for history in histories if history.diverged):
+        values = getattr(history, name).astype(float)
+        last = np.flatnonzero(np.isfinite(values))[-1:]
+        axes.plot(history.step[last], np.clip(values[last], low, high), "x", markersize=8, markeredgewidth=2,
+                  color=colour, clip_on=False)
+    axes.set_ylim(low, high)
 
 
 def _frame(axes, name: str, threshold: float | None, floor: float | None, top: float | None) -> None:
@@ -120,8 +131,8 @@ def final_losses(arms: Mapping[str, Sequence[History]], *, failed_above: float =
             failed = ~(losses <= failed_above)
             shown = np.where(failed, edge, losses)
             axes.plot(shown[~failed], np.full((~failed).sum(), row), "o", color=colour, alpha=0.75, markersize=6)
-            axes.plot(shown[failed], row + np.linspace(-0.25, 0.25, failed.sum() + 2)[1:-1], "x", color=colour,
-                      markeredgewidth=2, markersize=7)
+            beside = failed_above * np.linspace(1.05, 1.25, failed.sum() + 2)[1:-1]
+            axes.plot(beside, np.full(failed.sum(), row), "x", color=colour, markeredgewidth=2, markersize=7)
             median = np.median(shown)
             axes.plot([median, median], [row - 0.3, row + 0.3], color=colour, linewidth=2.5)
             axes.annotate(f"{failed.sum()} of {len(losses)} failed", (1.01, row), xycoords=("axes fraction", "data"),
@@ -147,7 +158,10 @@ def norm_histogram(norms: Sequence[float], percentiles: Sequence[float] = (50, 9
         axes.hist(finite, bins=np.geomspace(finite.min(), finite.max() * 1.001, 40), color=COLOURS[5])
         axes.set(xscale="log", title=f"{len(finite)} measured gradient norms", xlabel="gradient norm before clipping",
                  ylabel="steps")
-        tops = np.linspace(0.97, 0.7, len(percentiles))
+        for show in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            show(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "1235" else "")  # 0.2, not 2 × 10⁻¹
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.3)  # room for the labels above the bars
+        tops = np.linspace(0.99, 0.83, len(percentiles))
         for percentile, height in zip(percentiles, tops, strict=True):
             value = np.percentile(finite, percentile)
             axes.axvline(value, color=COLOURS[1], linewidth=1.2, linestyle="--")
@@ -159,7 +173,7 @@ def norm_histogram(norms: Sequence[float], percentiles: Sequence[float] = (50, 9
 def arrows(vectors: Mapping[str, tuple[float, float]], *, circle: float | None = None,
            square: float | None = None) -> Picture:
     """Gradients of two weights as arrows, with the circle of clipping by norm and the square of clipping by value."""
-    picture = Picture(f"arrows for {', '.join(vectors)}", width=4.6, height=4.2)
+    picture = Picture(f"arrows for {', '.join(vectors)}", width=5.6, height=3.6)
     with DRAWING, rc_context(STYLE):
         axes = picture.subplots()
         around = np.linspace(0, 2 * np.pi, 200)
@@ -170,9 +184,15 @@ def arrows(vectors: Mapping[str, tuple[float, float]], *, circle: float | None =
             axes.plot(*corners, color=INK, linewidth=1)
         for (label, (x, y)), colour in zip(vectors.items(), COLOURS, strict=False):
             axes.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 2})
-            axes.annotate(f"{label}\n({x:.2f}, {y:.2f})", (x, y), textcoords="offset points", xytext=(6, 4),
-                          color=colour, fontsize=8.5)
-        reach = 1.35 * max(abs(number) for vector in vectors.values() for number in vector)
-        axes.set(xlim=(-0.3 * reach, reach), ylim=(-0.3 * reach, reach), aspect="equal", xlabel="gradient of weight 1",
-                 ylabel="gradient of weight 2")
+            # Below the head where a longer arrow passes above it, in nearly the same direction.
+            covered = any(np.hypot(a, b) > np.hypot(x, y) and abs(x * b - y * a) < 0.1 * np.hypot(a, b)
+                          for a, b in vectors.values())
+            axes.annotate(f"{label}\n({x:.2f}, {y:.2f})", (x, y), textcoords="offset points",
+                          xytext=(8, -26) if covered else (6, 4), color=colour, fontsize=8.5)
+        corner = np.array([circle or 0, circle or 0, square or 0, square or 0]).max()
+        points = np.array([[-corner, -corner], [corner, corner], *vectors.values()])
+        (left, bottom), (right, top) = points.min(axis=0), points.max(axis=0)
+        room = 0.25 * (right - left)  # for the words beside the arrow heads
+        axes.set(xlim=(left - room / 3, right + room), ylim=(bottom - room / 3, top + room / 1.5), aspect="equal",
+                 xlabel="gradient of weight 1", ylabel="gradient of weight 2")
     return picture

@@ -251,3 +251,22 @@ def test_finite_gradients_are_treated_alike_whatever_the_choice(rule, choice):
     made, reference = weights([3.0, 4.0], [0.1]), weights([3.0, 4.0], [0.1])
     assert rule(1.0, nonfinite=choice)(made) == rule(1.0)(reference)
     assert all(map(torch.equal, gradients(made), gradients(reference)))
+
+
+# Other devices
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@every_rule
+@pytest.mark.parametrize("spread", ["on the GPU", "over both"])
+@given(given_parameters=parameters(), share=st.floats(0.01, 2))
+def test_a_gpu_gives_the_same_result(rule, spread, given_parameters, share):
+    clip = rule(max(share * exact_norm(gradients(given_parameters)), 1e-30))
+    moved = []
+    for index, parameter in enumerate(given_parameters):
+        device = "cpu" if spread == "over both" and index % 2 else "cuda"
+        moved.append(parameter.detach().to(device).requires_grad_())
+        moved[-1].grad = None if parameter.grad is None else parameter.grad.to(device)
+    there, here = clip(moved), clip(given_parameters)
+    assert there == pytest.approx(here, rel=1e-12, abs=1e-300)
+    for theirs, ours in zip(gradients(moved), gradients(given_parameters), strict=True):
+        torch.testing.assert_close(theirs.cpu(), ours)

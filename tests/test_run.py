@@ -43,6 +43,7 @@ def test_a_bar_appears_where_a_run_takes_long_and_not_where_it_is_switched_off(c
 def test_one_history_a_seed_in_their_order():
     histories = run_seeds(SMALL, 3)
     assert [history.loss[0] for history in histories] == [run(SMALL.replace(seed=seed)).loss[0] for seed in range(3)]
+    assert np.array_equal(run_seeds(Recipe(), [3, 4])[1].loss, run(Recipe(seed=4)).loss), "side by side, to the bit"
     assert run_seeds(SMALL, [7])[0].loss[0] == run(SMALL.replace(seed=7)).loss[0]
 
 

@@ -1,0 +1,69 @@
+# `make` alone lists what there is. Without make: python tools/setup_env.py does what `make venv` does.
+
+TORCH ?= auto
+# A name on PATH proves little (version managers leave stubs that fail), so each candidate is asked.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+PY := .venv/bin/python
+READY := .venv/ready-$(TORCH)
+PYTEST := $(PY) -m pytest
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120
+COV := --cov=gradlab --cov-config=pyproject.toml
+LAB_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)  # Jupyter refuses root otherwise: containers
+
+title = @printf '\n== %s ==\n' '$(1)'
+
+.PHONY: help venv lab notebooks lint test test-code test-labs test-browser no-browser bench clean
+.NOTPARALLEL:
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables: PYTHON=python3.12  TORCH=auto|cpu|cuda  TORCH_INDEX=URL  LAB_ARGS='--port 9999'"
+
+venv: $(READY)  ## make the environment in .venv
+
+$(READY): pyproject.toml constraints.txt tools/setup_env.py
+	@test -n "$(PYTHON)" || { echo "gradlab needs Python 3.11 or newer; python3 is: $$(python3 --version 2>&1)"; \
+	    echo "Say where one is with PYTHON=/path/to/python"; exit 1; }
+	@rm -f .venv/ready-*
+	$(PYTHON) tools/setup_env.py --torch $(TORCH)
+	@touch $@
+
+lab: $(READY)  ## open the labs in JupyterLab
+	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/labs/00_start.ipynb $(LAB_ROOT) $(LAB_ARGS)
+
+notebooks: $(READY)  ## build the notebooks from labs/source
+	$(PY) tools/build_notebooks.py
+
+lint: $(READY)  ## ruff
+	$(call title,ruff)
+	$(PY) -m ruff check .
+
+# pytest speaks last, for its summary is what people and CI look for; so a left-out part is announced early.
+test: lint $(if $(BROWSER),,no-browser) test-code test-labs $(if $(BROWSER),test-browser)  ## the whole suite
+
+# test-code and test-labs share one coverage figure, which the second judges.
+test-code: $(READY)  ## the unit tests
+	$(call title,unit tests)
+	@rm -f .coverage .coverage.*
+	$(PYTEST) tests --ignore=tests/bench -m "not browser" $(COV) --cov-report= --cov-fail-under=0
+
+test-labs: $(READY)
+	$(call title,notebooks: every stored output again)
+	$(PYTEST) $(NBVAL) labs/*.ipynb labs/solutions/*.ipynb $(COV) --cov-append
+
+test-browser: $(READY)  ## JupyterLab in Chromium
+	$(call title,browser tests)
+	$(PYTEST) tests --ignore=tests/bench -m browser
+
+no-browser:
+	@echo "Left out, for want of chromium on PATH: the browser tests (pytest -m browser). Debian: apt install chromium"
+
+bench: $(READY)  ## measure speed
+	$(PYTEST) tests/bench -s
+
+clean:  ## remove the environment and everything that running leaves
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	find . -name __pycache__ -prune -exec rm -rf {} +

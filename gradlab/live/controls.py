@@ -1,0 +1,31 @@
+"""What the sliders write and the training loop reads."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Controls:
+    """The live settings of a run: written at any moment by any thread, read once before each update.
+
+    `train(recipe, controls)` calls `read()` at the start of every update, so that a whole update is made with
+    one consistent set of values, and a slider moved during update n acts on update n + 1.
+    """
+
+    def __init__(self, **values):
+        self._values = values
+        self._lock = threading.Lock()
+        self._version = 0
+        self.seen = 0  # the version that the loop read last; the worker sends a frame early when it moves
+
+    def set(self, **changes):
+        """Replace some values; they act from the next update on."""
+        with self._lock:
+            self._values.update(changes)
+            self._version += 1
+
+    def read(self):
+        """The values now, as a new dict of field to value."""
+        with self._lock:
+            self.seen = self._version
+            return dict(self._values)

@@ -1,0 +1,121 @@
+# %% [markdown]
+# # Start here
+#
+# In this course you break the training of a real transformer, watch it happen, and mend it. The model is small, but
+# nothing in it is faked: every curve is trained at the moment you look at it, on your own processor.
+#
+# You need to know what a gradient is and what backpropagation does. Everything else is measured here.
+#
+# **First minute.** Click the cell below and press *Shift + Enter*. Then press **Run** in the panel.
+
+# %%
+from gradlab import Recipe, explore
+from gradlab.data import lowest_loss
+
+panel = explore(Recipe(), floor=lowest_loss())
+panel
+
+# %% [markdown]
+# That curve falls because a transformer is learning, right now, to read numbers aloud. While it runs, drag `lr`, the
+# learning rate, to the right. The next update already uses the new value. Somewhere the curve stops falling; further
+# to the right it jumps; further still it is gone.
+#
+# - **Pause** and **Step** let you look at one update at a time, **Reset** begins anew with the values you see.
+# - **Pin** keeps the current run as a ghost behind the next one, so that you can compare the two.
+# - The **share string** holds every setting of the panel. Send it to somebody: *Load* puts the same experiment in front
+#   of them.
+# - Everything works with the keyboard: *Tab* goes from control to control, the arrow keys move a slider.
+
+# %% [markdown]
+# ## What is being trained
+#
+# The task is a number and its English words, character by character. The model sees the beginning of a line and has to
+# say the next character, at every place.
+
+# %%
+from gradlab.data import NumberWords, decode
+
+batch = next(NumberWords(seed=0, batch_size=4))
+for row in batch.inputs:
+    print(decode(row).strip())
+print("\ninputs", tuple(batch.inputs.shape), "places with a target:", int(batch.mask.sum()))
+
+# %% [markdown]
+# The letters follow from the digits, so they can be learned; the digits themselves are random, so they cannot. No model
+# can get below 0.271 nats a character here (the dotted line in the panel); a model that knows nothing pays
+# ln 29 = 3.37.
+#
+# The model is a transformer of the ordinary kind: 4 blocks of attention and feed-forward layers, 32 numbers wide.
+
+# %%
+from gradlab.train import make_model
+
+model = make_model(Recipe())
+sizes = [parameter.numel() for parameter in model.parameters()]
+print(f"{sum(sizes):,} parameters in {len(sizes)} tensors")
+
+# %% [markdown]
+# ## The four charts
+#
+# | chart | what it answers |
+# |---|---|
+# | **loss** | Does it learn? Falling is good, jumping is a warning, gone is divergence. |
+# | **gradient norm** | How long is the gradient, before and after clipping? The step line is the threshold, `max_norm`. |
+# | **clipped steps** | How often did clipping act among the last 25 updates? |
+# | **update / parameter** | How far does one update move the weights, compared with their size? The line at −3 means a thousandth. |
+#
+# ## Three experiments
+#
+# Say aloud what you expect *before* you press Run. People who predict first remember what they saw; people who only
+# watch often do not.
+#
+# 1. Switch clipping off, set `lr` to 1, press **Reset**, then **Run**. How many updates does it live?
+# 2. Press **Pin**, switch clipping on with `max_norm` 1, **Reset**, **Run**. What changed, and in which chart do you see
+#    it first?
+# 3. Clipping off again, but `lr` 0.3. Was clipping ever the point?
+#
+# The same three experiments without the panel, so that you can trust your eyes. `run` is what you use in your own
+# scripts, too:
+
+# %% tags=["nbval-ignore-output"]
+from gradlab import run
+
+lost = run(Recipe(lr=1.0, max_norm=None), log_every=10)  # differs a little between machines
+
+# %%
+from gradlab import claim
+
+clipped, slower = run(Recipe(lr=1.0, max_norm=1.0)), run(Recipe(lr=0.3, max_norm=None))
+
+claim(
+    "lr 1 without clipping is lost before update 100",
+    lost.diverged and lost.first_nonfinite_step < 100,
+)
+claim("lr 1 with max_norm 1 survives", not clipped.diverged and clipped.final_loss < 2)
+claim(
+    "lr 0.3 without any clipping survives as well, and ends lower",
+    slower.final_loss < clipped.final_loss,
+)
+
+# %%
+from gradlab import plot
+
+plot.runs(
+    {"lr 1, no clipping": lost, "lr 1, max_norm 1": clipped, "lr 0.3, no clipping": slower},
+    floor=lowest_loss(),
+    top=5,
+)
+
+# %% [markdown]
+# A sentence that this course states as a fact is checked by the cell beside it: `claim(...)` and `check(...)` measure,
+# and they stop with an error where the sentence is not true on your machine. The third one should make you curious.
+# Clipping saved the run at `lr` 1, and a smaller learning rate did so better. What clipping is for, and what it is not
+# for, is the subject of the next lab.
+#
+# ## How to go on
+#
+# - **01_clipping** is next: why the run explodes, what clipping does to it, and how to choose `max_norm`.
+# - Each lab takes half an hour or more. Run its cells from the top; *Kernel → Restart Kernel and Run All Cells* starts
+#   over.
+# - A panel that does not answer has lost its kernel, or the kernel is busy with another cell. Run the panel's cell again.
+# - Nothing here needs a GPU, and nothing leaves your machine.
