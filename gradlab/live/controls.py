@@ -10,12 +10,17 @@ class Controls:
 
     `train(recipe, controls)` calls `read()` at the start of every update, so that a whole update is made with
     one consistent set of values, and a slider moved during update n acts on update n + 1.
+
+    `used` is what was read last, `steered` the fields that changed between two reads: what the run was made with,
+    which is not what the sliders show once somebody has moved them after its end.
     """
 
     def __init__(self, **values):
         self._values = values
         self._lock = threading.Lock()
         self._version = 0
+        self.used, self.steered = dict(values), set()
+        self._read = False
         self.seen = 0  # the version that the loop read last; the worker sends a frame early when it moves
 
     def set(self, **changes):
@@ -27,5 +32,7 @@ class Controls:
     def read(self):
         """The values now, as a new dict of field to value."""
         with self._lock:
-            self.seen = self._version
+            if self._read:
+                self.steered |= {field for field, value in self._values.items() if value != self.used.get(field)}
+            self._read, self.seen, self.used = True, self._version, dict(self._values)
             return dict(self._values)

@@ -50,9 +50,7 @@ class Panel(anywidget.AnyWidget):
         self._numbers = 0  # of pins and of runs, so that the page can tell them apart
         self._version = 0  # of what the page is told: messages of several threads may overtake one another
         self._turn = threading.Lock()  # one training thread at a time, across resets
-        self._controls = Controls(**self._live())
         self._sent = 0  # steps of the current run that have been sent
-        self._steered = set()
         self._retired = []  # workers of runs that were reset, while they make their last step
         self._new_run()
         for label, history in (pinned or {}).items():
@@ -95,8 +93,8 @@ class Panel(anywidget.AnyWidget):
         Errors: RecipeError for a value that no recipe may have; nothing is changed then.
         """
         with self._lock:
-            before, self._recipe = self._recipe, self._recipe.replace(**changes)
-            self._follow(before)
+            self._recipe = self._recipe.replace(**changes)
+            self._controls.set(**self._live())
         self._tell()
 
     def start(self, steps: int | None = None):
@@ -187,8 +185,8 @@ class Panel(anywidget.AnyWidget):
     def load(self, text: str):
         """Take all settings from a share string. Errors: RecipeError in the words of `Recipe.from_share`."""
         with self._lock:
-            before, self._recipe = self._recipe, Recipe.from_share(text)
-            self._follow(before)
+            self._recipe = Recipe.from_share(text)
+            self._controls.set(**self._live())
         self._tell()
 
     def close(self):
@@ -200,12 +198,6 @@ class Panel(anywidget.AnyWidget):
 
     def _live(self):
         return {field: getattr(self._recipe, field) for field in Recipe.LIVE}
-
-    def _follow(self, before):
-        live = self._live()
-        if self._worker.steps:
-            self._steered |= {field for field in live if live[field] != getattr(before, field)}
-        self._controls.set(**live)
 
     @property
     def _limit(self):
@@ -230,8 +222,7 @@ class Panel(anywidget.AnyWidget):
         self._numbers += 1
         self._run_number, self._sent, self._started = self._numbers, 0, self._recipe
         self._run_limit = self._limit
-        self._steered.clear()
-        self._controls.set(**self._live())
+        self._controls = Controls(**self._live())
         source = train(self._recipe.replace(steps=self._run_limit), self._controls)
         self._worker = Worker(source, self._controls, self._publish, turn=self._turn, fps=self._fps,
                               max_seconds=self._max_seconds)
@@ -245,7 +236,7 @@ class Panel(anywidget.AnyWidget):
     # Pins
 
     def _pin_label(self):
-        return words.label(self._started.replace(**self._live()), self._base, self._steered)
+        return words.label(self._started.replace(**self._controls.used), self._base, self._controls.steered)
 
     def _add_pin(self, label, history):
         if any(kept is history or kept.steps == history.steps for _, kept in self._pins.values()):

@@ -16,6 +16,7 @@ def panel_cell(path):
     return next(i for i, source in code if "explore(" in source)
 
 
+@pytest.mark.parametrize("lab", ["perCommTarget"], indirect=True)  # the other setting: test_live_panel.py
 @pytest.mark.parametrize("book", BOOKS, ids=lambda path: path.stem)
 def test_a_lab_opens_with_its_picture_and_its_panel_trains(browser, lab, open_notebook, book):
     folder, address = lab

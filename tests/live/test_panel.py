@@ -187,6 +187,14 @@ def test_pins_keep_runs_by_their_settings(make_panel, listen):
     assert panel.pinned == {} and page.pins == []
 
 
+def test_a_pin_is_named_by_what_its_run_used_and_not_by_the_sliders_of_now(make_panel, tiny):
+    panel = make_panel(tiny.replace(schedule="linear", steps=3))
+    panel.run(9)
+    panel.set(lr=2.0, max_norm=None)
+    panel.pin()
+    assert list(panel.pinned) == ["lr 0.3, clip 1"]
+
+
 def test_the_oldest_pin_makes_room_with_a_word(make_panel, listen):
     panel = make_panel()
     page = listen(panel)

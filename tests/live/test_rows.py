@@ -41,4 +41,6 @@ def test_what_is_read_is_a_copy():
     controls.read()["lr"] = 5
     assert controls.read() == {"lr": 0.1, "max_norm": None}
     controls.set(max_norm=2.0)
+    assert (controls.used["max_norm"], controls.steered) == (None, set())
     assert controls.read() == {"lr": 0.1, "max_norm": 2.0}
+    assert (controls.used["max_norm"], controls.steered) == (2.0, {"max_norm"})
