@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# The order of a row's numbers; panel.js holds the same list.
+# The order of a row's numbers; page/data.js holds the same list.
 COLUMNS = ("step", "loss", "lr", "max_norm", "norm_before", "norm_after", "clipped", "update_ratio")
 
 

@@ -8,11 +8,10 @@ import numpy as np
 from matplotlib import rc_context
 
 from gradlab.history import History
-from gradlab.plot import COLOURS, DRAWING, INK, STYLE, Picture
+from gradlab.plot import DRAWING, INK, STYLE, Picture
 
-BLUE, VERMILLION, GREEN, PURPLE = COLOURS[:4]
-# Ghosts are told apart by a number at the end of each curve; the tint only helps. panel.js holds the same list.
-TINTS = ("#8A8A8A", "#C9962E", "#7F76B8", "#4BA3A3", "#9C7B5B", "#A9A93A")
+from .colours import BLUE, GREEN, PURPLE, TINTS, VERMILLION
+
 WINDOW = 25  # steps that the share of clipped steps is taken over
 
 

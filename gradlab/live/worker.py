@@ -116,7 +116,6 @@ class Worker:
         place = f" ({pathlib.Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
         return f"{type(self.error).__name__}: {self.error}{place}"
 
-
     def _work(self, halt, count):
         torch.set_num_threads(1)  # here, because the main thread's setting does not bind a new thread
         try:

@@ -34,8 +34,8 @@ def test_drawing_costs_little(browser, lab, open_notebook):
     folder, address = lab
     notebook = nbformat.v4.new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
-    sources = ["from gradlab import Recipe, explore\npanel = explore(Recipe(), max_steps=10**6, max_seconds=600)\npanel",
-               MEASURE]
+    show = "from gradlab import Recipe, explore\npanel = explore(Recipe(), max_steps=10**6, max_seconds=600)\npanel"
+    sources = [show, MEASURE]
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
     nbformat.write(notebook, folder / "drawing.ipynb")
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
@@ -45,7 +45,8 @@ def test_drawing_costs_little(browser, lab, open_notebook):
         said = page.locator(".jp-OutputArea-output", has_text="ratio")
         said.first.wait_for(timeout=120_000)
         frames = int(page.locator("section.gradlab").first.get_attribute("data-frames"))
-        print(f"\nunder a panel that draws, {said.first.inner_text().strip().removesuffix(' end')} ({frames} frames drawn)")
+        ratio = said.first.inner_text().strip().removesuffix(" end")
+        print(f"\nunder a panel that draws, {ratio} ({frames} frames drawn)")
         assert frames > 50
     finally:
         page.close()

@@ -8,7 +8,7 @@ from gradlab.live.rows import unpack
 
 
 class Page:
-    """What panel.js does with messages, without drawing: it keeps the newest state and the rows of the run."""
+    """What the page does with messages, without drawing: it keeps the newest state and the rows of the run."""
 
     def __init__(self, panel):
         self.panel, self.rows, self.run, self.state, self.pins, self.frames = panel, [], None, {}, [], 0

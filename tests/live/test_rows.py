@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradlab import History, Step
-from gradlab.live import Controls
-from gradlab.live.panel import HERE
+from gradlab.live import Controls, page
 from gradlab.live.rows import COLUMNS, pack, pack_history, unpack
 
 numbers = st.floats(width=32)
@@ -33,7 +32,7 @@ def test_a_number_beyond_float32_becomes_infinite():
 
 
 def test_the_page_reads_the_same_columns():
-    assert str(list(COLUMNS)).replace("'", '"') in (HERE / "panel.js").read_text()
+    assert str(list(COLUMNS)).replace("'", '"') in page.SCRIPT
 
 
 def test_what_is_read_is_a_copy():
