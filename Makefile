@@ -7,7 +7,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 PY := .venv/bin/python
-READY := .venv/ready-$(TORCH)
+# Of this folder: an environment that was moved or renamed with it no longer finds the package.
+READY := .venv/ready-$(TORCH)-$(firstword $(shell printf '%s' '$(CURDIR)' | cksum))
 PYTEST := $(PY) -m pytest
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120
 COV := --cov=gradlab --cov-config=pyproject.toml

@@ -21,6 +21,7 @@ What a rule does when a gradient holds NaN or infinity is chosen by `nonfinite`:
 """
 
 import math
+import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -69,12 +70,13 @@ class ClippingRule(ABC):
 
     def __post_init__(self):
         name, max_norm = type(self).__name__, self.max_norm
-        if isinstance(max_norm, bool) or not isinstance(max_norm, int | float):
+        if isinstance(max_norm, bool) or not isinstance(max_norm, numbers.Real):
             raise TypeError(f"{name}: max_norm must be a number, got {max_norm!r}; inf measures without clipping")
         if not max_norm > 0:
             why = ("0 would erase every gradient" if max_norm == 0 else
                    "a negative threshold would turn every gradient around" if max_norm < 0 else "no norm exceeds NaN")
             raise ValueError(f"{name}: max_norm must be above 0, got {max_norm!r} ({why}); inf only measures")
+        object.__setattr__(self, "max_norm", float(max_norm))
         if self.nonfinite not in NONFINITE:
             raise ValueError(f"{name}: nonfinite must be one of {', '.join(NONFINITE)}, got {self.nonfinite!r}")
 
@@ -147,7 +149,7 @@ class ClipByGroupNorm(ClippingRule):
         coefficients = [_scale(*group_and_norm, self.max_norm) for group_and_norm in zip(gradients, norms, strict=True)]
         if all(coefficient == 1 for coefficient in coefficients):
             return norm, 1.0, False
-        after = math.sqrt(sum((scale * of_group) ** 2 for scale, of_group in zip(coefficients, norms, strict=True)))
+        after = math.hypot(*(scale * of_group for scale, of_group in zip(coefficients, norms, strict=True)))
         return after, after / norm, True
 
 
@@ -161,6 +163,10 @@ def parameter_groups(parameters: Iterable) -> list[list[Tensor]]:
     no parameters at all (an iterator that was used up before, say) and for a parameter listed twice.
     """
     given = [parameters] if isinstance(parameters, Tensor | dict) else _listed(parameters)
+    for item in given:
+        if isinstance(item, dict) and "params" not in item:
+            raise TypeError("a parameter group is a dictionary with the key 'params', "
+                            f"got the keys {list(item)!r:.60}; pass model.parameters() or optimizer.param_groups")
     groups = [_listed(item["params"]) if isinstance(item, dict) else [item] for item in given]
     if not any(groups):
         used_up = isinstance(parameters, Iterator)
@@ -198,7 +204,8 @@ def global_norm(gradients: Iterable[Tensor]) -> float:
     """The L2 norm of all elements of all tensors together, accumulated in float64; 0.0 of none.
 
     NaN where an element is NaN, infinite where one is. Tensors may lie on different devices and have different
-    dtypes. Elements so large or small that their squares leave the range of float64 are rescaled first.
+    dtypes. Elements so large or small that their squares leave the range of float64 are rescaled first; a norm
+    that is itself beyond that range is infinite.
     """
     tensors = [tensor.detach() for tensor in gradients]
     if not tensors:
@@ -227,6 +234,9 @@ def _scale(gradients: list[Tensor], norm: float, max_norm: float) -> float:
 
 def _describe_nonfinite(parameters: list[Tensor]) -> str:
     bad = [(index, p) for index, p in enumerate(parameters) if not p.grad.isfinite().all()]
+    if not bad:
+        return ("every gradient is finite, but the norm of all is beyond float64, above 1.8e308. Find where "
+                "gradients so large arise, or choose nonfinite='skip' to leave the step out")
     index, first = bad[0]
     return (f"{len(bad)} of {len(parameters)} gradients are not finite, the first that of parameter {index}, shape "
             f"{tuple(first.shape)}: {int(first.grad.isnan().sum())} NaN, {int(first.grad.isinf().sum())} infinite. "

@@ -80,7 +80,7 @@ class NumberWords(Iterator[Batch]):
 
 
 def lowest_loss(digits: int = 3) -> float:
-    """The cross-entropy in nats per character that no model can beat on this task, in expectation.
+    """The cross-entropy in nats per character that no model can beat on this task, on average over many batches.
 
     The first digit is given as input and the letters follow from the digits, so what remains is the entropy of
     the number less that of its first digit, spread over the characters that have to be predicted.

@@ -15,7 +15,7 @@ class Step(NamedTuple):
     - `lr`, `max_norm`: the learning rate and the clipping threshold in force; `max_norm` is inf without clipping
     - `norm_before`, `norm_after`, `coefficient`, `clipped`: see `gradlab.clip.ClipResult`
     - `param_norm`: L2 norm of all parameters after the update
-    - `update_ratio`: L2 norm of the update over that of the parameters before it; about 1e-3 in many healthy runs
+    - `update_ratio`: L2 norm of the update over that of the parameters before it
     - `tokens`: targets that the loss was averaged over
     - `seconds`: wall time of the update
 

@@ -112,7 +112,8 @@ def _frame(axes, name: str, threshold: float | None, floor: float | None, top: f
         axes.set_ylim(0, top or min(axes.get_ylim()[1], 6))
         if floor is not None:
             axes.axhline(floor, color=INK, linewidth=1, linestyle=":")
-            axes.annotate(" lowest possible", (0.0, floor), xycoords=("axes fraction", "data"), va="bottom", fontsize=8)
+            axes.annotate(" lowest on average", (0.0, floor), xycoords=("axes fraction", "data"), va="bottom",
+                          fontsize=8)
     if name.startswith("norm") and threshold is not None:
         axes.axhline(threshold, color=INK, linewidth=1, linestyle="--")
         axes.annotate(f"max_norm {threshold:g} ", (1.0, threshold), xycoords=("axes fraction", "data"), va="bottom",

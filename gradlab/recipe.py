@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar, Self
@@ -16,7 +17,9 @@ ALLOWED = {
 }
 AT_LEAST = {"seed": 0, "steps": 1, "batch_size": 1, "digits": 1, "warmup_steps": 0, "accumulation_steps": 1,
             "d_model": 1, "n_layers": 1, "n_heads": 1}
-AT_MOST = {"seed": 2**32 - 1}  # torch's CPU generator tells no more seeds apart
+# torch's CPU generator tells no more seeds apart; the rest keeps a slip of the finger from filling the memory.
+AT_MOST = {"seed": 2**32 - 1, "batch_size": 4096, "digits": 1000, "accumulation_steps": 4096, "d_model": 4096,
+           "n_layers": 256, "n_heads": 4096}
 ABOVE_ZERO = ("lr", "max_norm")
 OPTIONAL = ("max_norm",)
 VERSION = "g1"  # of the share string: the defaults below belong to it
@@ -135,6 +138,8 @@ class Recipe:
             name, equals, value = part.strip().partition("=")
             if not equals or name not in types:
                 raise RecipeError(f"a share string holds field=value with a recipe's field, got {part!r:.80}")
+            if name in changes:
+                raise RecipeError(f"{name} stands twice in the share string {text!r:.80}")
             changes[name] = _read(name, value, types[name])
         return cls(**changes)
 
@@ -145,13 +150,16 @@ def _validated(name: str, value, kind: type):
         return None
     if name in ALLOWED:
         # Not `in`: 1 == True, but 1 is no answer to a question of yes or no.
-        if any(value == choice and type(value) is type(choice) for choice in ALLOWED[name]):
+        if any(type(value) is type(choice) and value == choice for choice in ALLOWED[name]):
             return value
         raise RecipeError(f"{name} must be one of {', '.join(map(repr, ALLOWED[name]))}, got {value!r}")
     if isinstance(value, bool) or not isinstance(value, numbers.Integral if kind is int else numbers.Real):
         raise RecipeError(f"{name} must be {'a whole number' if kind is int else 'a number'}"
                           f"{' or None' if name in OPTIONAL else ''}, got {value!r}")
-    value = kind(value)
+    try:
+        value = kind(value)
+    except OverflowError:
+        raise RecipeError(f"{name} must be a number that a float can hold, got {str(value)[:20]}…") from None
     if kind is float and not math.isfinite(value):
         raise RecipeError(f"{name} must be finite, got {value!r}" + ("; None means no clipping" * (name in OPTIONAL)))
     if name in ABOVE_ZERO and value <= 0:
@@ -167,6 +175,8 @@ def _read(name: str, text: str, kind: type):
     words = {"true": True, "false": False} if kind is bool else {"none": None} if name in OPTIONAL else {}
     if text in words:
         return words[text]
+    if kind in (int, float) and not re.fullmatch(r"[0-9.eE+-]+", text):  # int("1_0") and int("١") would pass
+        raise RecipeError(f"{name} in a share string must read as {kind.__name__}, got {text!r:.80}")
     try:
         return text if kind is bool else kind(text)
     except ValueError:

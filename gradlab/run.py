@@ -1,15 +1,18 @@
 """run and run_seeds: a recipe to its end, with a line to read and a bar to wait by."""
 
+import itertools
+import operator
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import torch
 from tqdm.auto import tqdm
 
 from gradlab.history import History, Step
 from gradlab.recipe import Recipe, RecipeError
+from gradlab.threads import one_thread
 from gradlab.train import train
 
 PATIENCE = 3.0  # seconds that anybody waits without a bar
@@ -36,32 +39,28 @@ def run_seeds(recipe: Recipe, seeds: int | Iterable[int] = 5) -> list[History]:
     one thread, with the same numbers as `run`.
     """
     recipe = _checked(recipe)
-    if isinstance(seeds, int) and seeds < 1:
-        raise ValueError(f"seeds must be at least 1, or an iterable of seeds, got {seeds!r}")
-    recipes = [recipe.replace(seed=seed) for seed in (range(seeds) if isinstance(seeds, int) else seeds)]
-    if not recipes:
-        raise ValueError("seeds names no seed; give a number of seeds or an iterable of them")
+    try:
+        named = list(range(operator.index(seeds))) if not isinstance(seeds, Iterable) else list(seeds)
+    except TypeError:
+        raise TypeError(f"seeds must be a number of seeds or an iterable of them, got {seeds!r}") from None
+    if not named or isinstance(seeds, bool):
+        raise ValueError(f"seeds must name at least 1 seed, got {seeds!r}; give their number or an iterable of them")
+    recipes = [recipe.replace(seed=seed) for seed in named]
+
+    stop = threading.Event()
+
+    def history(each: Recipe) -> History:
+        torch.set_num_threads(1)
+        return History(itertools.takewhile(lambda _: not stop.is_set(), train(each)))
+
     # torch lets other Python threads run while it computes, so two runs share two cores; each has its own numbers.
-    workers = ThreadPoolExecutor(min(2, os.cpu_count() or 1), initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        return list(_bar(workers.map(lambda each: History(train(each)), recipes), len(recipes), "seeds"))
-    finally:
-        workers.shutdown(cancel_futures=True)  # after an interrupt: finish what runs, begin nothing more
-
-
-@contextmanager
-def one_thread():
-    """Let torch use one thread inside, and as many as before afterwards.
-
-    On tensors as small as the lab's a second thread gains a fifth of the time on an idle machine, and on a busy one
-    the threads spend most of it waiting for each other.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    workers = ThreadPoolExecutor(min(2, os.cpu_count() or 1))
+    with one_thread():
+        try:
+            return list(_bar(workers.map(history, recipes), len(recipes), "seeds"))
+        finally:  # after an interrupt: no update after those in progress, and no thread left behind
+            stop.set()
+            workers.shutdown(cancel_futures=True)
 
 
 def _checked(recipe: Recipe) -> Recipe:

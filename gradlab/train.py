@@ -30,6 +30,8 @@ def train(recipe: Recipe, controls: Controls | None = None) -> Iterator[Step]:
     before each update. A run that turns non-finite yields the step that shows it and ends, without that update if it
     was the loss or the gradient.
     """
+    if not torch.is_grad_enabled():
+        raise RuntimeError("training needs gradients, and torch.no_grad() or inference_mode() is in force: leave it")
     model = make_model(recipe)
     optimizer = make_optimizer(recipe, model)
     groups = model.parameter_groups()

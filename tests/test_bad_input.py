@@ -68,10 +68,13 @@ TABLE = {
     "a field that does not exist": (lambda: Recipe().replace(learning_rate=1), ["no field 'learning_rate'", "lr"]),
     "a share string of something else": (lambda: Recipe.from_share("hello"), ["begins with 'g1'", "'hello'"]),
     "a share string with a wrong number": (lambda: Recipe.from_share("g1,lr=fast"), ["lr in a share string", "'fast'"]),
+    "a share string with a field twice": (lambda: Recipe.from_share("g1,lr=1,lr=2"), ["lr stands twice", "lr=1,lr=2"]),
+    "a model that fills the memory": (lambda: Recipe(n_layers=20_000), ["n_layers must be at most 256", "20000"]),
+    "a number no float can hold": (lambda: Recipe(lr=10**400), ["lr must be a number that a float can hold"]),
     # runs
     "a run of a dictionary": (lambda: run({"lr": 1}), ["needs a Recipe", "{'lr': 1}"]),
     "a log line every zeroth step": (lambda: run(Recipe(), log_every=0), ["log_every", "at least 1", "0"]),
-    "no seeds": (lambda: run_seeds(Recipe(), 0), ["seeds must be at least 1", "0"]),
+    "no seeds": (lambda: run_seeds(Recipe(), 0), ["at least 1 seed", "got 0"]),
     "controls gone wild": (lambda: next(train(Recipe(), Wild())), ["max_norm must be above 0", "-3.0"]),
     "an unknown column": (lambda: History().grad_norm, ["no 'grad_norm'", "norm_before"]),
     "the final loss of nothing": (lambda: History().final_loss, ["no final loss", "at least 1 step"]),
@@ -93,6 +96,7 @@ TABLE = {
                        ["1 of 2 gradients", "parameter 1, shape (2,)", "1 NaN", "nonfinite='skip'"]),
     "an infinite gradient": (lambda: ClipByGroupNorm(1.0)([weight(math.inf)]), ["1 infinite", "No clipping can"]),
     "a sparse gradient": (lambda: ClipByGlobalNorm(1.0)(sparse()), ["parameter 0, shape (5, 2), is sparse"]),
+    "a group without parameters": (lambda: ClipByGlobalNorm(1.0)([{"param": [W]}]), ["key 'params'", "['param']"]),
     # panels
     "a panel of a string": (lambda: explore("g1,lr=1"), ["takes a Recipe first", "'g1,lr=1'"]),
     "a slider for nothing": (lambda: explore(Recipe(), "n_layer"), ["no field 'n_layer'", "did you mean 'n_layers'"]),

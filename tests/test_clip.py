@@ -75,6 +75,21 @@ def test_the_norm_of_nothing_is_zero_and_nan_outranks_infinity():
     assert global_norm([torch.tensor([1.0, -math.inf])]) == math.inf
 
 
+def test_a_norm_beyond_float64_is_said_to_be_just_that():
+    made = weights([1e308] * 10, dtype=torch.float64)
+    assert global_norm([made[0].grad]) == math.inf
+    with pytest.raises(NonFiniteGradientError, match="every gradient is finite, but the norm"):
+        ClipByGlobalNorm(1.0)(made)
+
+
+def test_groups_of_huge_and_of_tiny_norms_keep_their_sizes():
+    for size in (1e200, 1e-300):
+        made = weights([2 * size], [0.9 * size], dtype=torch.float64)
+        result = ClipByGroupNorm(size)(made)
+        assert result.norm_after == pytest.approx(math.hypot(1, 0.9) * size, rel=1e-9)
+        assert result.coefficient == pytest.approx(math.hypot(1, 0.9) / math.hypot(2, 0.9))
+
+
 # Laws that all rules obey
 
 @every_rule

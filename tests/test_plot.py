@@ -78,3 +78,13 @@ def test_norms_that_are_not_finite_are_left_out_of_the_histogram_and_none_at_all
 def test_an_unknown_column_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="'grad_norm'.*norm_before"):
         plot.runs({"a": FALLING}, "grad_norm")
+
+
+def test_failed_runs_stand_at_the_right_edge_and_are_counted():
+    high = History(step(n, loss=2.5) for n in range(20))
+    axes = plot.final_losses({"mixed": [FALLING, high, LOST], "fine": [FALLING]}).axes[0]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    crosses = [line for line in axes.lines if line.get_marker() == "x"]
+    assert [len(line.get_xdata()) for line in dots] == [1, 1] and [len(line.get_xdata()) for line in crosses] == [2, 0]
+    assert min(crosses[0].get_xdata()) > 2.0 > max(dots[0].get_xdata())
+    assert [text.get_text() for text in axes.texts] == ["2 of 3 failed", "0 of 1 failed"]

@@ -1,12 +1,18 @@
 """Laws of running to the end."""
 
+import subprocess
+import sys
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
 
 from gradlab import History, Recipe, RecipeError, run, run_seeds, train
 from gradlab import run as run_function
-from gradlab.run import PATIENCE, one_thread
+from gradlab.run import PATIENCE
+from gradlab.threads import one_thread
 
 SMALL = Recipe(steps=12, n_layers=1, d_model=16, n_heads=2, batch_size=4)
 
@@ -47,9 +53,10 @@ def test_one_history_a_seed_in_their_order():
     assert run_seeds(SMALL, [7])[0].loss[0] == run(SMALL.replace(seed=7)).loss[0]
 
 
-@pytest.mark.parametrize("seeds, why", [(0, "at least 1"), (-2, "at least 1"), ([], "no seed"), ([-1], "seed must be")])
+@pytest.mark.parametrize("seeds, why", [(0, "at least 1"), (-2, "at least 1"), ([], "at least 1"), ([-1], "seed must"),
+                                        (True, "True"), (1.5, "1.5"), (None, "None")])
 def test_seeds_that_name_no_run_are_refused(seeds, why):
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises((ValueError, TypeError), match=why):
         run_seeds(SMALL, seeds)
 
 
@@ -79,3 +86,48 @@ def test_a_run_takes_one_thread_and_leaves_torch_as_it_was(threads):
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
+
+
+def test_every_seed_is_run_on_one_thread_and_torch_is_left_as_it_was(monkeypatch):
+    seen = []
+
+    def spy(recipe):
+        seen.append(torch.get_num_threads())
+        return train(recipe)
+    monkeypatch.setitem(run_function.__globals__, "train", spy)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        run_seeds(SMALL, 4)
+        assert seen == [1] * 4 and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("work", ["run_seeds(Recipe(steps=2), 2)", "run(Recipe(steps=2))"])
+def test_a_process_has_as_many_threads_after_the_first_run_as_before(work):
+    count = "import torch; print(torch.get_num_threads())"
+    done = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+            for code in (count, f"from gradlab import *; {work}; {count}")]
+    assert done[0] == done[1]
+
+
+def test_an_interrupt_ends_all_runs_after_the_update_in_progress(monkeypatch):
+    made = []
+
+    def counted(recipe):
+        for step in train(recipe):
+            made.append(step)
+            yield step
+
+    def interrupted(histories, *_):
+        while len(made) < 20:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    monkeypatch.setitem(run_function.__globals__, "train", counted)
+    monkeypatch.setitem(run_function.__globals__, "_bar", interrupted)
+    threads = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        run_seeds(SMALL.replace(steps=10**6), 6)
+    assert set(threading.enumerate()) == threads
+    assert {step.step for step in made} and len([step for step in made if step.step == 0]) <= 2, "no run was begun"

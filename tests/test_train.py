@@ -112,6 +112,8 @@ def test_a_run_that_diverges_ends_cleanly_at_the_first_bad_number():
     assert history.diverged and len(history) < 150
     assert history.first_nonfinite_step == history[-1].step == len(history) - 1
     assert np.isfinite(history.loss[:-1]).all() and np.isfinite(history.norm_before[:-1]).all()
+    assert not math.isfinite(history.norm_before[-1]) and history.update_ratio[-1] == 0, "the bad update is not made"
+    assert history.param_norm[-1] == history.param_norm[-2]
 
 
 def test_sliders_reach_the_very_next_update():
@@ -144,3 +146,8 @@ def test_nothing_happens_before_the_first_step_and_one_may_stop_anywhere():
     steps = train(Recipe(steps=10**9))
     assert [step.step for step in itertools.islice(steps, 3)] == [0, 1, 2]
     steps.close()
+
+
+def test_without_gradients_there_is_a_clear_error():
+    with torch.no_grad(), pytest.raises(RuntimeError, match="no_grad"):
+        next(train(SMALL))

@@ -80,7 +80,7 @@ def execute(book: NotebookNode, name: str, timeout: float = 120) -> Cost:
 
 def kernel_environment() -> dict[str, str]:
     """The kernel's environment: this checkout first, no progress bars, pictures in place of live panels."""
-    checkout = [str(ROOT), str(ROOT / "kernels"), os.environ.get("PYTHONPATH", "")]
+    checkout = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, checkout)),
         "GRADLAB_BUILD": "1",

@@ -41,9 +41,9 @@ for row in batch.inputs:
 print("\ninputs", tuple(batch.inputs.shape), "places with a target:", int(batch.mask.sum()))
 
 # %% [markdown]
-# The letters follow from the digits, so they can be learned; the digits themselves are random, so they cannot. No model
-# can get below 0.271 nats a character here (the dotted line in the panel); a model that knows nothing pays
-# ln 29 = 3.37.
+# The letters follow from the digits, so they can be learned; the digits themselves are random, so they cannot. On average
+# no model can get below 0.271 nats a character here (the dotted line in the panel; a lucky batch may dip below it); a
+# model that knows nothing pays ln 29 = 3.37.
 #
 # The model is a transformer of the ordinary kind: 4 blocks of attention and feed-forward layers, 32 numbers wide.
 
@@ -80,26 +80,28 @@ print(f"{sum(sizes):,} parameters in {len(sizes)} tensors")
 # %% tags=["nbval-ignore-output"]
 from gradlab import run
 
-lost = run(Recipe(lr=1.0, max_norm=None), log_every=10)  # differs a little between machines
+run(Recipe(lr=1.0, max_norm=None), log_every=10)  # differs a little between machines
+
+# %% [markdown]
+# One run shows that something can happen. Three seeds, which means three models and three streams of numbers, show a
+# little more:
 
 # %%
-from gradlab import claim
+from gradlab import claim, plot, run_seeds
 
-clipped, slower = run(Recipe(lr=1.0, max_norm=1.0)), run(Recipe(lr=0.3, max_norm=None))
+lost = run_seeds(Recipe(lr=1.0, max_norm=None), seeds=3)
+clipped = run_seeds(Recipe(lr=1.0, max_norm=1.0), seeds=3)
+slower = run_seeds(Recipe(lr=0.3, max_norm=None), seeds=3)
 
 claim(
     "lr 1 without clipping is lost before update 100",
-    lost.diverged and lost.first_nonfinite_step < 100,
+    all(h.diverged and h.first_nonfinite_step < 100 for h in lost),
 )
-claim("lr 1 with max_norm 1 survives", not clipped.diverged and clipped.final_loss < 2)
+claim("lr 1 with max_norm 1 survives", all(h.final_loss < 2 for h in clipped))
 claim(
     "lr 0.3 without any clipping survives as well, and ends lower",
-    slower.final_loss < clipped.final_loss,
+    max(h.final_loss for h in slower) < min(h.final_loss for h in clipped),
 )
-
-# %%
-from gradlab import plot
-
 plot.runs(
     {"lr 1, no clipping": lost, "lr 1, max_norm 1": clipped, "lr 0.3, no clipping": slower},
     floor=lowest_loss(),

@@ -55,7 +55,7 @@ def lab(request, browser, tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "JUPYTER_CONFIG_DIR": str(home),
-           "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])}
+           "PYTHONPATH": str(ROOT)}
     for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"):
         env[name] = str(home / name)
     log = home / "log"
