@@ -5,6 +5,10 @@ from __future__ import annotations
 import threading
 
 
+class Ended(Exception):
+    """Raised in a training loop that reads the controls of a run that has been stopped."""
+
+
 class Controls:
     """The live settings of a run: written at any moment by any thread, read once before each update.
 
@@ -20,7 +24,7 @@ class Controls:
         self._lock = threading.Lock()
         self._version = 0
         self.used, self.steered = dict(values), set()
-        self._read = False
+        self._read = self._ended = False
         self.seen = 0  # the version that the loop read last; the worker sends a frame early when it moves
 
     def set(self, **changes):
@@ -30,9 +34,16 @@ class Controls:
             self._version += 1
 
     def read(self):
-        """The values now, as a new dict of field to value."""
+        """The values now, as a new dict of field to value. Errors: Ended after `end`."""
         with self._lock:
+            if self._ended:
+                raise Ended
             if self._read:
                 self.steered |= {field for field, value in self._values.items() if value != self.used.get(field)}
             self._read, self.seen, self.used = True, self._version, dict(self._values)
             return dict(self._values)
+
+    def end(self):
+        """Let no further update begin, not even the first of a model that is being built now."""
+        with self._lock:
+            self._ended = True

@@ -6,6 +6,7 @@ import atexit
 import difflib
 import math
 import sys
+import traceback
 import weakref
 from collections.abc import Mapping
 
@@ -28,7 +29,7 @@ def explore(recipe: Recipe | None = None, *fields: str, pinned: Mapping[str, His
     trains before Run is pressed. `panel.run(steps)` does the same from a cell, and waits.
 
     - `pinned`: earlier runs to show as ghosts, by label
-    - `floor`: the lowest reachable loss, nats, drawn as a line
+    - `floor`: the lowest loss that can be reached on average, nats, drawn as a line
     - `ranges`: ends of sliders by field, `{"lr": (1e-3, 10)}`
     - `max_steps`: length of a run. By default the recipe's steps, and at least 2000 for a constant learning rate,
       because steering takes time; a decaying schedule keeps the recipe's steps, which are part of its shape
@@ -103,4 +104,7 @@ def _cell():
 @atexit.register
 def _stop_all():
     for panel in list(_panels.values()):
-        panel.stop(2.0)  # a thread inside torch while the interpreter goes down would abort the process
+        try:
+            panel.stop(2.0)  # a thread inside torch while the interpreter goes down would abort the process
+        except Exception:  # its page may be gone by now, and the other panels must be stopped all the same
+            traceback.print_exc()

@@ -14,7 +14,6 @@ from gradlab.train import train
 from . import page, words
 from .colours import BY_NAME, TINTS
 from .fields import control
-from .pins import MAX_PINS
 from .rows import pack, pack_history
 from .steering import Steering
 from .still import still_png
@@ -30,6 +29,7 @@ class Panel(Steering, anywidget.AnyWidget):
 
     _esm = page.SCRIPT
     _css = page.STYLE
+    _closed = False
     spec = traitlets.Dict().tag(sync=True)  # what the page needs before the kernel's first answer; never changes
 
     def __init__(self, recipe, fields=("lr", "max_norm"), *, pinned=None, floor=None, ranges=None, max_steps=None,
@@ -40,15 +40,21 @@ class Panel(Steering, anywidget.AnyWidget):
         ranges = ranges or {}
         anywidget.AnyWidget.__init__(self, spec={
             "controls": [control(recipe, field, ranges.get(field)) for field in self._fields],
-            "floor": floor, "steps": recipe.steps, "max_pins": MAX_PINS, "fps": fps, "title": words.plain(recipe),
-            "colours": BY_NAME, "tints": list(TINTS)})
+            "floor": floor, "steps": recipe.steps, "title": words.plain(recipe), "colours": BY_NAME,
+            "tints": list(TINTS)})
         self.on_msg(lambda _, content, __: self._on_event(content))
         self.comm.on_close(lambda _: self.stop(0))
 
     def close(self):
-        """Stop the run and remove the panel from the page."""
+        """Stop the run and remove the panel from the page, for good."""
+        self._closed = True
         self.stop(1.0)
         super().close()
+
+    def _ready(self):
+        if self._closed:
+            raise RuntimeError("this panel is closed and trains no more; run its cell again for a new one")
+        return super()._ready()
 
     # Messages. What is told carries a version or a place in the run, so that their order does not matter.
 

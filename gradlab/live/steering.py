@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+import torch
+
 from gradlab.history import History
 from gradlab.recipe import Recipe
 from gradlab.train import train
@@ -28,6 +30,9 @@ class Steering:
     _worker = None
 
     def __init__(self, recipe, fields=("lr", "max_norm"), *, pinned=None, max_steps=None, max_seconds=120.0, fps=20.0):
+        # Asked for the sake of asking: a thread that torch does not know yet begins with the number of threads that
+        # any other has set last, and the main thread must not take it from a worker.
+        torch.get_num_threads()
         self._lock = threading.RLock()  # guards all below; never held while waiting for a thread
         self._base = self._recipe = recipe
         self._fields = tuple(fields)
@@ -76,7 +81,11 @@ class Steering:
         self._tell()
 
     def start(self, steps: int | None = None):
-        """Train in the background, `steps` updates or until the end. After the end of a run it begins a new one."""
+        """Train in the background, `steps` updates or until the end. After the end of a run it begins a new one.
+
+        Errors: ValueError for steps that are no count.
+        """
+        _counted(steps)
         with self._lock:
             self._ready().advance(steps)
         self._tell()
@@ -119,9 +128,7 @@ class Steering:
         history to show it. Errors: whatever the training raised; TimeoutError if `max_seconds` were not enough;
         RuntimeError if somebody paused or reset the run meanwhile. An interrupt stops the run.
         """
-        count = self._recipe.steps if steps is None else steps
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ValueError(f"steps must be a whole number of at least 1, got {steps!r}")
+        count = self._recipe.steps if _counted(steps) is None else steps
         self.pause()
         self._worker.join()
         with self._lock:
@@ -219,3 +226,9 @@ class Steering:
 
     def _publish(self, worker):
         """Called by the training thread after some steps."""
+
+
+def _counted(steps):
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
+        raise ValueError(f"steps must be a whole number of at least 1, got {steps!r}")
+    return steps

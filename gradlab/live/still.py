@@ -18,7 +18,7 @@ WINDOW = 25  # steps that the share of clipped steps is taken over
 def still_figure(history: History, pinned: Mapping[str, History] | None = None, floor: float | None = None) -> Picture:
     """A Picture of a run's loss, gradient norm, share of clipped steps and update size, with pinned runs as ghosts.
 
-    `floor` is the lowest reachable loss, nats. The run may be empty: the charts are then, too.
+    `floor` is the lowest loss that can be reached on average, nats. The run may be empty: the charts are then, too.
     """
     pinned = dict(pinned or {})
     picture = Picture(_alt(history, pinned), width=9.0, height=5.0 + (0.25 if pinned else 0))
@@ -94,7 +94,7 @@ def _loss(axes, history, pinned, floor):
     cap = 1.75 * (float(np.median(first)) if first else 4.0)
     axes.set_ylim(0, 1.05 * min(cap, np.nanmax(seen) if np.isfinite(seen).any() else cap))
     if floor is not None:
-        _legend(axes, [axes.axhline(floor, color=INK, linewidth=1, linestyle=":")], [f"lowest reachable, {floor:.3g}"])
+        _legend(axes, [axes.axhline(floor, color=INK, linewidth=1, linestyle=":")], [f"lowest on average, {floor:.3g}"])
 
 
 def _norms(axes, history, pinned):
@@ -134,7 +134,7 @@ def _updates(axes, history):
     axes.plot(history.step, values, color=GREEN)
     drawn = values[np.isfinite(values)]
     axes.set_ylim(max(-9, min(-4, drawn.min(initial=0) - 0.2)), min(3, max(-1, drawn.max(initial=-9) + 0.2)))
-    axes.axhline(-3, color=INK, linewidth=1, linestyle="--")
+    axes.axhline(-3, color=INK, linewidth=1, linestyle=":")  # to read the scale by: dashed would be a limit
 
 
 def _diverged(axes, history, first):

@@ -12,7 +12,9 @@ import threading
 import time
 import traceback
 
-import torch
+from gradlab.threads import one_thread
+
+from .controls import Ended
 
 THREAD_NAME = "gradlab-worker"
 
@@ -27,7 +29,7 @@ class Worker:
 
     source: a generator of Steps. It must keep no thread-local state (an autocast region, say) open across a yield,
         because consecutive steps may be made by different threads.
-    controls: the Controls that the generator reads.
+    controls: the Controls that the generator reads; `stop` ends them, so that no update begins after it.
     publish: called as publish(worker) by the training thread, at most about `fps` times a second and once at the
         end of each stretch. It may take any lock: nobody who holds a lock waits for this thread.
     turn: a lock that only training threads take; runs that share it never train at the same time.
@@ -38,7 +40,7 @@ class Worker:
 
     def __init__(self, source, controls, publish, *, turn=None, fps=20.0, max_seconds=120.0):
         self.steps = []
-        self.error = None  # what the generator raised
+        self.error = None  # what the generator raised, or publish
         self.note = ""  # why the run paused by itself
         self._source, self._controls, self._publish = source, controls, publish
         self._interval, self._max_seconds = 1.0 / fps, max_seconds
@@ -46,7 +48,7 @@ class Worker:
         self._lock = threading.Lock()  # guards the four below; held for a few instructions only
         self._halt = None  # the Event that ends the current stretch; None when no stretch is wanted
         self._ended = None  # finished, diverged, failed or stopped, for good
-        self._threads = set()
+        self._threads = {}  # thread -> the Event that it sets when it is done
 
     @property
     def status(self):
@@ -60,19 +62,18 @@ class Worker:
     @property
     def alive(self):
         """The threads that train or wait for their turn, a set; two or more only after a quick pause and restart."""
-        with self._lock:
-            return set(self._threads)
+        return set(self._alive())
 
     def advance(self, count=None):
         """Start making steps, `count` of them or without limit; False if the run has ended or is running."""
         with self._lock:
             if self._ended or self._halt is not None:
                 return False
-            self._halt, self.note = threading.Event(), ""
-            thread = threading.Thread(
-                target=self._work, args=(self._halt, count), name=THREAD_NAME, daemon=True)
-            self._threads.add(thread)
-            thread.start()
+            halt = threading.Event()
+            thread = threading.Thread(target=self._work, args=(halt, count), name=THREAD_NAME, daemon=True)
+            thread.start()  # before the rest: where the system has no thread left, the run is not said to go on
+            self._halt, self.note = halt, ""
+            self._threads[thread] = threading.Event()
         return True
 
     def pause(self):
@@ -88,10 +89,11 @@ class Worker:
         with self._lock:
             self._ended = self._ended or "stopped"
             self._source = None  # a paused run has no thread that would let go of the model
-            threads = self._threads - {threading.current_thread()}
+            others = [done for thread, done in self._threads.items() if thread is not threading.current_thread()]
+        self._controls.end()
         deadline = time.monotonic() + timeout
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        for done in others:
+            done.wait(max(0.0, deadline - time.monotonic()))
 
     def wait(self):
         """Return when no step is being made; raise what the run raised. An interrupt stops the run."""
@@ -102,8 +104,10 @@ class Worker:
     def join(self):
         """Return when no step is being made. An interrupt stops the run."""
         try:
-            while threads := self.alive:
-                threads.pop().join(0.1)  # in slices: an endless join could not be interrupted
+            # Not Thread.join: until Python 3.13, one that is interrupted takes the thread for ended ever after. In
+            # slices, because on Windows an endless wait cannot be interrupted.
+            while threads := self._alive():
+                threads.popitem()[1].wait(0.1)
         except KeyboardInterrupt:
             self.stop()
             raise
@@ -117,21 +121,33 @@ class Worker:
         return f"{type(self.error).__name__}: {self.error}{place}"
 
     def _work(self, halt, count):
-        torch.set_num_threads(1)  # here, because the main thread's setting does not bind a new thread
+        thread = threading.current_thread()
         try:
-            with self._turn:
+            with self._turn, one_thread():  # in this order: who has the turn has given back torch's number of threads
                 ended, note = self._stretch(halt, count)
-            with self._lock:
-                self._ended = self._ended or ended
-                if self._halt is halt:
-                    self._halt, self.note = None, note
-                if self._ended:
-                    self._source = None  # the model and the optimizer state are free to go
-            threading.current_thread().name = f"{THREAD_NAME}, last message"  # it trains no more
+            self._settle(halt, ended, note)
+            thread.name = f"{THREAD_NAME}, last message"  # it trains no more
             self._publish(self)
+        except BaseException as error:  # a SystemExit as well: the thread dies, and its run must not seem to go on
+            self.error = self.error or error
+            self._settle(halt, "failed", "")
         finally:
+            thread.name = f"{THREAD_NAME}, done"
             with self._lock:
-                self._threads.discard(threading.current_thread())
+                self._threads.pop(thread).set()
+
+    def _settle(self, halt, ended, note):
+        """Enter how a stretch is over."""
+        with self._lock:
+            self._ended = self._ended or ended
+            if self._halt is halt:
+                self._halt, self.note = None, note
+            if self._ended:
+                self._source = None  # the model and the optimizer state are free to go
+
+    def _alive(self):
+        with self._lock:
+            return dict(self._threads)
 
     def _stretch(self, halt, count):
         """Make steps until told otherwise: (how the run ended or None, why it paused)."""
@@ -144,7 +160,9 @@ class Worker:
                 return None, ""
             try:
                 step = next(source, None)
-            except Exception as error:
+            except Ended:
+                return "stopped", ""
+            except BaseException as error:
                 self.error = error
                 return "failed", ""
             if step is None:

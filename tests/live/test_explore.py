@@ -1,5 +1,8 @@
 """Laws of explore(): what it refuses, and that running a cell again leaves no thread behind."""
 
+import subprocess
+import sys
+
 import pytest
 
 from gradlab import History, Recipe, train
@@ -68,3 +71,35 @@ def test_a_cell_is_known_by_its_id_however_it_is_edited(monkeypatch, tiny):
     cell["header"] = {"msg_id": "2"}
     explore(tiny)
     assert (first.status, second.status) == ("stopped", "idle")
+
+
+LEAVE = """
+import sys, time
+from gradlab import Recipe
+from gradlab.live import explore
+
+class Gone(OSError):
+    pass
+
+def dead(*_, **__):
+    raise Gone
+
+# Large enough for the thread to be inside torch at any moment.
+panels = [explore(Recipe(d_model=256, batch_size=64), name=str(number)) for number in range(3)]
+for panel in panels[{first}:]:
+    panel.start()
+while not all(panel.history for panel in panels[{first}:]):
+    time.sleep(0.01)
+if {first}:
+    panels[0].comm.send = dead
+print("left")
+"""
+
+
+@pytest.mark.parametrize("first, printed", [(0, False), (1, True)])
+def test_a_process_that_ends_while_panels_train_ends_in_order(first, printed):
+    """first: from which panel on they train; a panel before it fails when it is stopped."""
+    made = subprocess.run([sys.executable, "-c", LEAVE.format(first=first)], capture_output=True, text=True,
+                          timeout=120)
+    assert (made.returncode, made.stdout) == (0, "left\n"), made.stderr
+    assert "terminate called" not in made.stderr and ("Gone" in made.stderr) == printed

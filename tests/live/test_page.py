@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gradlab import History
 from gradlab.live import Panel, colours, page, still
 from gradlab.plot import COLOURS
 
@@ -58,3 +59,15 @@ def test_the_page_has_the_colours_of_the_picture(make_panel):
     assert [spec["colours"][name] for name in ("blue", "vermillion", "green", "purple")] == list(COLOURS[:4])
     assert (still.BLUE, still.VERMILLION, still.GREEN, still.PURPLE) == COLOURS[:4]
     assert not [colour for colour in (*colours.TINTS, colours.BLUE, colours.VERMILLION) if colour in page.SCRIPT]
+
+
+def test_the_page_means_what_the_picture_means(make_panel):
+    assert re.findall(r"^const WINDOW = (\d+);", page.SCRIPT, re.MULTILINE) == [str(still.WINDOW)]
+    assert set(re.findall(r"\bspec\.(\w+)", page.SCRIPT)) >= set(make_panel().spec)  # nothing is told in vain
+
+
+def test_reference_lines_are_named_for_what_they_are(make_panel):
+    [loss, *_] = still.still_figure(History(), floor=0.271).axes
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["lowest on average, 0.271"]
+    names = re.findall(r'reference: \{ name: "([^"]*)"', page.SCRIPT)
+    assert names == ["lowest on average", "one thousandth"]  # no target: healthy runs of this model lie above it

@@ -126,6 +126,54 @@ def test_closing_and_a_closed_connection_stop_the_run(make_panel):
     assert panel.status == "stopped"
 
 
+def test_a_closed_panel_trains_no_more_and_says_what_to_do(make_panel):
+    panel = make_panel()
+    panel.run(2)
+    panel.close()
+    for train_ in (panel.start, panel.step, panel.run):
+        with pytest.raises(RuntimeError, match="closed and trains no more; run its cell again"):
+            train_()
+    assert live_workers() == 0 and len(panel.history) == 2
+
+
+def test_a_panel_whose_page_is_gone_does_not_seem_to_train(make_panel):
+    def dead(*_, **__):
+        raise OSError("the connection is closed")
+
+    panel = make_panel()
+    send = panel.comm.send
+    panel.comm.send = dead
+    for start in (panel.start, panel.start):
+        with pytest.raises(OSError, match="is closed"):
+            start()
+        with pytest.raises(OSError, match="is closed"):
+            panel.wait()
+        assert panel.status == "failed"
+    panel.comm.send = send
+    assert len(panel.run(2)) == 2
+
+
+def test_a_loaded_share_string_steers_the_run_under_way(make_panel, tiny, listen):
+    panel = make_panel()
+    page = listen(panel)
+    panel.run(2)
+    page.send("load", text=tiny.replace(lr=0.05, max_norm=None).share())
+    history = panel.run(1)
+    assert history.lr.tolist() == [0.3, 0.3, 0.05]
+    assert history.max_norm.tolist() == [1.0, 1.0, np.inf]
+
+
+def test_a_run_that_was_reset_sends_no_more_rows(make_panel, listen):
+    panel = make_panel()
+    panel.run(3)
+    page, over = listen(panel), panel._worker
+    panel.reset()
+    panel.run(2)
+    frames, sent = page.frames, panel._sent
+    panel._publish(over)
+    assert (page.frames, len(page.rows), panel._sent) == (frames, 2, sent)
+
+
 EVENTS = [("start", {}), ("pause", {}), ("step", {}), ("reset", {}), ("pin", {}), ("clear", {}), ("hello", {}),
           ("set", {"field": "lr", "value": 0.1}), ("set", {"field": "max_norm", "value": None}),
           ("set", {"field": "max_norm", "value": 0.5}), ("set", {"field": "lr", "value": "fast"}),

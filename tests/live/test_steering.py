@@ -1,5 +1,8 @@
 """Laws of steering: what the learner's hand does to the run."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -18,9 +21,52 @@ def test_run_is_the_run_of_the_recipe(make_panel, tiny):
     assert (panel.status, live_workers()) == ("paused", 0)
 
 
-def test_run_counts_what_it_is_given(make_panel):
-    with pytest.raises(ValueError, match="steps must be a whole number of at least 1, got 0"):
-        make_panel().run(0)
+@pytest.mark.parametrize("steps", [0, -1, 1.5, True, "x"])
+def test_run_and_start_take_a_count_and_nothing_else(make_panel, steps):
+    panel = make_panel()
+    for train_ in (panel.run, panel.start):
+        with pytest.raises(ValueError, match=f"steps must be a whole number of at least 1, got {steps!r}"):
+            train_(steps)
+    assert (panel.status, live_workers()) == ("idle", 0)
+
+
+THREADS = """
+import threading, time, torch
+from gradlab import Recipe, train
+from gradlab.live import explore, steering
+
+seen = set()
+def counted(recipe, controls):
+    for step in train(recipe, controls):
+        seen.add(torch.get_num_threads())
+        yield step
+steering.train = counted
+panel = explore(Recipe(d_model=8, n_layers=1, n_heads=2))
+{steer}
+told = torch.get_num_threads()
+panel.stop()
+fresh = []
+thread = threading.Thread(target=lambda: fresh.append(torch.get_num_threads()))
+thread.start()
+thread.join()
+print(seen, told, *fresh)
+"""
+
+
+def told_by_a_process(script):
+    env = {**os.environ, "OMP_NUM_THREADS": "2"}  # also where the tests are told to take one
+    made = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, env=env)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+@pytest.mark.parametrize("steer", ["panel.run(2)", "panel.start()\nwhile not seen: time.sleep(0.01)"])
+def test_a_worker_computes_on_one_thread_and_leaves_all_others_their_own(steer):
+    # Two processes: one that asked for the number before would have changed what comes after.
+    before = told_by_a_process("import torch; print(torch.get_num_threads())")
+    if before == "1":
+        pytest.skip("torch takes one thread on this machine in any case")
+    assert told_by_a_process(THREADS.format(steer=steer)) == f"{{1}} {before} {before}"
 
 
 def test_a_moved_slider_reaches_the_next_step(make_panel):

@@ -1,6 +1,7 @@
 """Laws of the training thread."""
 
 import itertools
+import signal
 import threading
 import time
 
@@ -168,17 +169,80 @@ def test_workers_that_share_a_turn_never_train_at_once():
     assert max(most) == 1 and all(len(made.steps) == 20 for made in workers)
 
 
-def test_an_interrupt_of_wait_stops_the_run(monkeypatch):
-    made = worker(steps(0.001))
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system cannot interrupt one thread")
+def test_an_interrupt_of_wait_stops_the_run_and_returns_when_its_thread_is_done():
+    begun, ended = [], []
+
+    def source():
+        for step in steps():
+            begun.append(step)
+            time.sleep(0.3)  # an update, which no interrupt shortens
+            ended.append(step)
+            yield step
+
+    made = worker(source())
     made.advance()
-    join = threading.Thread.join
-
-    def interrupted(thread, timeout=None):
-        if timeout == 0.1:  # the slices of wait()
-            raise KeyboardInterrupt
-        join(thread, timeout)
-
-    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    main = threading.main_thread().ident
+    threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         made.wait()
     assert made.status == "stopped" and live_workers() == 0
+    assert len(begun) == len(ended) == 1
+
+
+@pytest.mark.parametrize("error", [OSError, SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("at", ["source", "first frame", "last frame"])
+def test_whatever_ends_the_thread_ends_the_run_and_is_raised_by_wait(error, at):
+    def source():
+        yield a_step(0)
+        if at == "source":
+            raise error("gone")
+        yield a_step(1)
+
+    told = []
+
+    def publish(of):
+        told.append(of.status)
+        if at == ("first frame" if of.status == "running" else "last frame"):
+            raise error("gone")
+
+    made = worker(source(), publish)
+    made.advance(2)
+    with pytest.raises(error, match="gone"):
+        made.wait()
+    assert made.status == "failed" and made.describe_error().startswith(f"{error.__name__}: gone")
+    assert not made.advance() and live_workers() == 0
+    assert at != "source" or told[-1] == "failed"
+
+
+def test_a_run_without_a_thread_does_not_seem_to_go_on(monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    made = worker(steps())
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="new thread"):
+        patch.setattr(threading.Thread, "start", refuse)
+        made.advance(1)
+    assert made.status == "idle" and made.advance(1)
+    made.wait()
+    assert (made.status, len(made.steps)) == ("paused", 1)
+
+
+def test_a_run_stopped_while_its_model_is_built_makes_no_update():
+    built, updates, controls = threading.Event(), [], Controls(lr=0.1)
+
+    def source():
+        built.wait(10)  # as train() builds the model before the first step
+        controls.read()
+        updates.append(1)
+        yield a_step(0)
+
+    turn = threading.Lock()
+    made, following = Worker(source(), controls, lambda _: None, turn=turn), worker(steps(), turn=turn)
+    made.advance()
+    made.stop(0)
+    following.advance(1)
+    built.set()
+    following.wait()
+    made.wait()
+    assert (made.status, made.steps, updates, len(following.steps)) == ("stopped", [], [], 1)

@@ -4,7 +4,8 @@
 
 const CHARTS = [
   {
-    title: "Loss", unit: "nats per character", reference: { name: "lowest", of: spec => spec.floor },
+    title: "Loss", unit: "nats per character",
+    reference: { name: "lowest on average", short: "lowest", of: spec => spec.floor },
     curves: [{ name: "loss", of: run => run.loss, colour: "blue", width: 1.6 }],
     ghost: run => run.loss,
     // A loss far above the first one says "failed"; its way through the powers of ten would flatten all else.
@@ -43,7 +44,8 @@ const CHARTS = [
     pad: 5,
   },
   {
-    title: "Update size", unit: "log10 of update / parameter", reference: { name: "rule of thumb", of: () => -3 },
+    title: "Update size", unit: "log10 of update / parameter",
+    reference: { name: "one thousandth", short: "1/1000", of: () => -3 }, // to read the scale by, and no target
     curves: [{ name: "log10", of: run => run.update, colour: "green", width: 1.6 }],
     ghost: run => run.update,
     limits(runs) {

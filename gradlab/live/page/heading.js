@@ -56,17 +56,19 @@ function nameWidth(pen, chart, entry) { // a chart's only curve needs no name
 
 // What the legend can afford in so many pixels: [its entries, which of them show numbers, whether the unit is told].
 function legend(pen, chart, level, unit, pixels) {
-  const line = { name: chart.reference?.name, constant: level, colour: "soft", width: 1, dash: [2, 3] };
-  const all = level === null ? chart.curves : [...chart.curves, line];
+  const line = name => ({ name, constant: level, colour: "soft", width: 1, dash: [2, 3] });
+  const [all, brief] = ["name", "short"].map(form =>
+    (level === null ? chart.curves : [...chart.curves, line(chart.reference[form])]));
   const width = (entries, valued) => entries.reduce((sum, entry) => sum + LEGEND.gap + LEGEND.key + 5
     + nameWidth(pen, chart, entry) + (valued(entry) ? LEGEND.value : 0), -LEGEND.gap);
   return [
     [all, () => true, true],
     [all, entry => entry.constant === undefined, true], // the axis tells that number as well
+    [brief, entry => entry.constant === undefined, true],
     [chart.curves, () => true, true],
     [chart.curves, curve => !curve.stairs, true], // the slider tells the threshold
     [chart.curves, () => false, true],
     [chart.curves, () => true, false],
     [chart.curves, () => false, false],
-  ].find(([entries, valued, told], i) => i === 6 || (told ? unit : 0) + width(entries, valued) < pixels);
+  ].find(([entries, valued, told], i) => i === 7 || (told ? unit : 0) + width(entries, valued) < pixels);
 }
