@@ -55,9 +55,10 @@ test-labs: $(READY)
 	$(call title,notebooks: every stored output again)
 	$(PYTEST) $(NBVAL) labs/*.ipynb labs/solutions/*.ipynb $(COV) --cov-append
 
+# -rP shows what passing tests print: the latency from key press to drawn point
 test-browser: $(READY)  ## JupyterLab in Chromium
 	$(call title,browser tests)
-	$(PYTEST) tests --ignore=tests/bench -m browser
+	$(PYTEST) tests --ignore=tests/bench -m browser -rP
 
 no-browser:
 	@echo "Left out, for want of chromium on PATH: the browser tests (pytest -m browser). Debian: apt install chromium"

@@ -521,8 +521,8 @@ print(
 # or more wins out of ten come up by luck once in 93 times, seven or more once in six. So look at the count on *your*
 # machine before you believe more than the sentence says; and the number of failed runs, on ten seeds, says less still.
 #
-# Clipping helps a little at the edge, warmup and a decaying learning rate help much more, and a learning rate that is not
-# too high makes all of them unnecessary. Warmup is the subject of the next lab.
+# Clipping helps at the edge, warmup and a decaying learning rate help more, and a learning rate that is not too high makes
+# all of them unnecessary. Warmup is the subject of the next lab.
 #
 # ## 9 · One threshold for each group
 #
