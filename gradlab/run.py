@@ -50,7 +50,7 @@ def run_seeds(recipe: Recipe, seeds: int | Iterable[int] = 5) -> list[History]:
     stop = threading.Event()
 
     def history(each: Recipe) -> History:
-        torch.set_num_threads(1)
+        torch.set_num_threads(1)  # here as well: the main thread's setting does not bind BLAS in a new thread
         return History(itertools.takewhile(lambda _: not stop.is_set(), train(each)))
 
     # torch lets other Python threads run while it computes, so two runs share two cores; each has its own numbers.
