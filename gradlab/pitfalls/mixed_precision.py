@@ -1,0 +1,130 @@
+"""Mistakes with autocast and the loss scale."""
+
+from gradlab.pitfalls.pitfall import Pitfall
+
+SECTION = "mixed precision"
+
+MIXED_PRECISION = (
+    Pitfall(
+        id="clip-before-unscale",
+        name="Clipping scaled gradients",
+        section=SECTION,
+        belief="The scaler takes care of the limit; or scaled gradients make the limit so large that nothing is "
+               "clipped.",
+        happens="The opposite: at scale 65,536 a limit of 1 acts as 1.5e-5, and every step is clipped. SGD freezes: "
+                "its first update was 1.5e-6 instead of 0.1, its loss after 200 steps 1.90 instead of 0.070. Adam "
+                "hides it: first update 0.271 instead of 0.340, final loss 7e-4 instead of 1e-8.",
+        told_by=("order", "value"),
+        told_apart="The clip acts while the loss scale is still in the gradients; by value only a fixture with a "
+                   "scale shows it. A check stays silent for a limit multiplied by the scale, which is correct (from "
+                   "max_norm = scale/100 up), for a disabled scaler, and when a norm is only logged.",
+        messages={
+            "": "Clip saw norm {norm} = {scale} × {norm_true}, so your limit of {max_norm} acted as {max_norm_eff}.",
+        },
+        experiment="Print the norm that clip returns, then run once more with twice the loss scale.",
+        threads=("Lightning-AI/pytorch-lightning#9694", "milesial/Pytorch-UNet#468", "pytorch/examples#1196"),
+        lab="04_mixed_precision",
+        level="error",
+    ),
+    Pitfall(
+        id="unscale-twice",
+        name="Unscaling twice",
+        section=SECTION,
+        belief="unscale_ is a reading, so it may be repeated; or every micro-batch needs one.",
+        happens="torch raises: unscale_() has already been called on this optimizer since the last update(). It "
+                "raises in the next window too, if a skipped step took update() with it. Divided by hand, the "
+                "gradient is divided twice, and is 1/scale of the true one.",
+        told_by=("order", "value"),
+        told_apart="Two unscalings of one optimizer before the next update(); by value the update is 1/scale of the "
+                   "right one, and only a fixture with a scale shows it. A check stays silent for one unscaling each "
+                   "with several optimizers, and for scaler.step after unscale_, which does not repeat it.",
+        messages={
+            "": "unscale_ ran {n} {n:time|times} for this optimizer since the last update(); the gradient is now "
+                "{ratio} of the true one.",
+            "value": "Your gradient was divided by the scale of {scale} more than once: its norm is {norm}, the true "
+                     "one {norm_true}.",
+            "raised": "unscale_ ran on line {line_first} and again on line {line_second}, for the same optimizer and "
+                      "within the same window.",
+            "update-missing": "unscale_ ran on line {line_first} in an earlier window, and no update() ended that "
+                              "window before line {line_second} asked for it again.",
+        },
+        experiment="Print the gradient norm before and after every line that unscales.",
+        threads=("huggingface/accelerate#641", "microsoft/Swin-Transformer#311", "Haian-Jin/LVSM#19"),
+        lab="04_mixed_precision",
+        level="error",
+    ),
+    Pitfall(
+        id="backward-after-unscale",
+        name="A backward pass after unscaling",
+        section=SECTION,
+        belief="Once unscaled, the window can go on.",
+        happens="Nothing raises. A scaled gradient is added to an unscaled one: the norm went from 5.3 to 3.5e5 (× "
+                "65,537), and the weights moved by 3.5e4 at learning rate 0.1. A clip afterwards restores the size "
+                "but not the direction, for the first micro-batch counts 1/65,536. Adam hides the size, too. No "
+                "silent case is known in public; the thread below is its loud cousin.",
+        told_by=("order",),
+        told_apart="A backward pass follows the unscaling, before the step. A check stays silent when that backward "
+                   "pass touches only another optimizer's parameters.",
+        messages={
+            "": "Backward on line {line} ran after unscale_: its gradient is {scale} times larger than the {n} "
+                "already there (norm {norm_a} to {norm_b}).",
+            "value": "A gradient {scale} times too large joined one that was already unscaled: the sum has norm "
+                     "{norm}, the true one {norm_true}.",
+        },
+        experiment="Print the gradient norm after every backward pass and after unscale_.",
+        threads=("microsoft/Swin-Transformer#311",),
+        lab="04_mixed_precision",
+        level="error",
+    ),
+    Pitfall(
+        id="scaler-bypassed",
+        name="Stepping past the scaler",
+        section=SECTION,
+        belief="optimizer.step() and scaler.step(optimizer) are the same.",
+        happens="Without unscale_ the step is scale times too large (it moved 3,981 instead of 0.061), and the only "
+                "error comes later, at update(). After unscale_ there is no error at all, but an overflow is not "
+                "skipped: the weights became non-finite. Adam hides the size.",
+        told_by=("order", "value"),
+        told_apart="The loss was scaled, and the step ran outside scaler.step; by value a fixture with a scale shows "
+                   "the scaled kind, and one with an infinite gradient the other. A check stays silent for a disabled "
+                   "scaler, for fused optimizers, which scaler.step drives itself, and for a second optimizer that "
+                   "never saw a scaled loss.",
+        messages={
+            "": "optimizer.step() on line {line} ran on gradients still multiplied by {scale}, and no inf check was "
+                "recorded: the weights moved by {moved}.",
+            "scaled": "The step used gradients still multiplied by {scale}: norm {norm}, where the true one is "
+                      "{norm_true}.",
+            "unscaled": "The gradients had been divided by {scale}, but the step ran outside the scaler: had one of "
+                        "them been infinite, the weights would be too.",
+        },
+        experiment="Put an inf into one gradient just before your step and print a weight after it.",
+        threads=("huggingface/accelerate#357", "pytorch/pytorch#67590"),
+        lab="04_mixed_precision",
+        level="error",
+    ),
+    Pitfall(
+        id="scaler-dtype-mismatch",
+        name="The wrong dtype for a scaler, or for none",
+        section=SECTION,
+        belief="Mixed precision always needs a scaler, or never does.",
+        happens="float16 underflows: of a peaked softmax's logit gradients 84.8 % became zero at scale 1, and 24.0 % "
+                "at 2^16. bfloat16 has the range of float32, so a scaler only adds work and may skip steps. Autocast "
+                "picks bfloat16 on a CPU by itself and float16 on a GPU.",
+        told_by=("order",),
+        told_apart="Autocast's dtype against whether a loss was scaled; bfloat16 with a scaler is worth knowing and "
+                   "no more. A check stays silent for a scaler with enabled=False, and for float16 inference.",
+        messages={
+            "": "Autocast runs in {dtype} {with_or_without} a GradScaler; {fraction} of this window's gradient "
+                "entries are exactly zero.",
+            "without-scaler": "Autocast ran in {dtype} without a GradScaler in {n_backward} backward "
+                              "{n_backward:pass|passes}: gradients that are too small for {dtype} become zero on "
+                              "their way.",
+            "with-scaler": "Autocast runs in {dtype}, which has the range of float32, and your losses are multiplied "
+                           "by {scale} on top.",
+        },
+        experiment="Count the gradient entries that are exactly zero, once at loss scale 1 and once at 65536.",
+        threads=("huggingface/accelerate#1036", "decoderesearch/SAELens#723", "engichang1467/Open-Rig3R#35"),
+        lab="04_mixed_precision",
+        level="warn",
+    ),
+)
