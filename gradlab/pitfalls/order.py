@@ -68,6 +68,8 @@ ORDER = (
                     "nothing to clip; the gradient you stepped with had norm {norm_step}.",
             "zeros-or-stale": "When clip ran, it saw norm {norm}: zeros, or what the window before had left. This "
                               "window's gradient came later, and you stepped with norm {norm_step}.",
+            "partial": "Clip ran after {n_seen} of {n_backward} micro-batches and never again: it saw norm {norm}, and "
+                       "the gradient you stepped with had norm {norm_step}.",
         },
         experiment="Print how many parameters have a gradient that is not None on the line of your clip.",
         threads=("simchowitzlabpublic/nano-world-model#22", "yandex-research/tabm#20"),
@@ -90,6 +92,8 @@ ORDER = (
         messages={
             "": "Step {i} used the sum of {n_windows} {n_windows:window|windows}: nothing cleared the gradient since "
                 "step {j}, and its norm grew from {norm_j} to {norm_i}.",
+            "sum": "Step {i} used the sum of {n_windows} {n_windows:window|windows}: nothing cleared the gradient "
+                   "since step {j}. Their sum has norm {norm}.",
             "value": "Your gradient has norm {norm}, while this window's micro-batches alone give {norm_true}: the "
                      "gradient of the step before, norm {norm_before}, is still in the sum.",
         },
