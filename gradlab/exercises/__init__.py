@@ -1,0 +1,39 @@
+"""Exercises: a learner writes a few lines, `check` runs them and names the mistake.
+
+    exercise = exercises.get("clip-by-global-norm")
+    exercise.check(clip_by_global_norm_)
+"""
+
+import difflib
+import importlib
+
+import torch
+
+from gradlab.exercises.exercise import Exercise as Exercise
+from gradlab.exercises.verdict import Verdict as Verdict
+
+# In the order of the course. A module is loaded when its exercise is asked for.
+_MODULES = {
+    "clip-by-global-norm": "clip_by_global_norm",
+    "training-step": "training_step",
+    "warmup": "warmup",
+    "accumulate-tokens": "accumulate_tokens",
+    "choose-max-norm": "choose_max_norm",
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all exercises, in the order of the course."""
+    return tuple(_MODULES)
+
+
+def get(name: str) -> Exercise:
+    """The exercise of that name.
+
+    Errors: KeyError for an unknown name, with those that are close to it.
+    """
+    if name not in _MODULES:
+        close = difflib.get_close_matches(str(name), _MODULES, cutoff=0.4) or list(_MODULES)
+        raise KeyError(f"there is no exercise {name!r}; did you mean {' or '.join(map(repr, close))}?")
+    with torch.random.fork_rng(devices=[]):  # its situations may draw random numbers, and they are the caller's
+        return importlib.import_module(f"{__name__}.{_MODULES[name]}").EXERCISE

@@ -1,0 +1,121 @@
+"""Run a call that may do anything, and come back from it: in time, with everything outside as it was."""
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gradlab.exercises.fault import Fault, fault, whereabouts
+from gradlab.exercises.surroundings import Surroundings
+from gradlab.threads import one_thread
+
+INSIST = 0.5  # seconds for which a call that is out of time is asked to end, again and again
+
+
+class TimeUp(BaseException):
+    """Raised in a call's thread when its time is up, from outside; not an Exception, so that few catch it."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of a call: its `value`, or the `fault` that ended it; `TimeUp` if it took too long.
+
+    `printed` is what it wrote, shortened; `warned` its first warning.
+    """
+
+    value: Any = None
+    fault: Fault | None = None
+    printed: str = ""
+    warned: str = ""
+
+
+def attempt(call: Callable[[], Any], seconds: float) -> Attempt:
+    """Call `call` in a thread of its own and say what became of it, after at most `seconds` and a moment.
+
+    The thread computes with one torch thread and with gradients on. What it prints and warns of is kept from the
+    screen; its input is empty. A call that cannot be ended, because it sleeps, is left behind.
+
+    Errors: RuntimeError from inside another attempt; KeyboardInterrupt when the waiting thread is interrupted, after
+    the call was ended.
+    """
+    worker = _Worker(call)
+    with Surroundings(worker.ident_inside) as around:
+        try:
+            worker.start()
+            if not worker.finished.wait(seconds):
+                place = whereabouts(worker.ident)
+                worker.fault = Fault(TimeUp, f"it had not ended after {seconds:.3g} seconds", *place)
+        finally:
+            late = worker.fault
+            worker.end()
+    if late is not None and late.type is TimeUp:
+        return Attempt(None, late, around.printed, around.warned)
+    return Attempt(worker.value, worker.fault, around.printed, around.warned)
+
+
+class _Worker(threading.Thread):
+    """The thread a call runs in. `end` raises an error in it from outside, as long as it is `running`."""
+
+    def __init__(self, call: Callable[[], Any]):
+        super().__init__(daemon=True, name="attempt")
+        self.call, self.value, self.fault = call, None, None
+        self.begun, self.running, self.finished = False, True, threading.Event()
+        self.sending, self.last_sent = threading.Lock(), float("inf")
+        self.time_up = self._time_up()
+
+    def ident_inside(self) -> int | None:
+        """The thread's number while it runs the call; when a thread has ended another one may get its number."""
+        return self.ident if self.running else None
+
+    def run(self):
+        while True:
+            try:
+                if not self.begun:
+                    self.begun = True
+                    with one_thread():
+                        self._call()
+                with self.sending:  # from here on nobody sends
+                    self.running = False
+                self._pause()  # an error that is still on its way arrives in here
+                return self.finished.set()
+            except BaseException as error:  # one from outside that came after the call had ended
+                self.fault = self.fault or Fault(type(error))
+
+    def _call(self):
+        try:
+            self.value = self.call()
+        except BaseException as error:
+            self.fault = fault(error)
+
+    def _pause(self):
+        """Nothing: Python looks for errors from outside whenever a function begins."""
+
+    def end(self):
+        """Have the call end if it has not, or give up."""
+        self.last_sent = time.monotonic() + INSIST
+        while not self.finished.is_set() and time.monotonic() < self.last_sent + 0.1:
+            with self.sending:
+                if self.running and self.ident is not None:
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                        ctypes.c_ulong(self.ident), ctypes.py_object(self.time_up))
+            self.finished.wait(0.002)
+
+    def _time_up(self) -> type[TimeUp]:
+        """A class of its own for each call, that knows how often it was caught.
+
+        Python makes an error that was sent to a thread in that thread, when it is caught. A call that catches one
+        after the other is stopped there: it waits for ever, and costs no time.
+        """
+        worker = self
+
+        class Insisted(TimeUp):
+            caught = 0
+
+            def __init__(self, *args):
+                type(self).caught += 1
+                if type(self).caught > 1 and time.monotonic() > worker.last_sent:
+                    threading.Event().wait()
+
+        return Insisted
