@@ -1,5 +1,9 @@
 """gradlab: break and mend the training of a real transformer, live."""
 
+from gradlab import cases as cases
+from gradlab import exercises as exercises
+from gradlab import ledger as ledger
+from gradlab import pitfalls as pitfalls
 from gradlab import plot as plot
 from gradlab.check import check as check
 from gradlab.check import claim as claim
@@ -13,6 +17,8 @@ from gradlab.history import History as History
 from gradlab.history import Step as Step
 from gradlab.live import Controls as Controls
 from gradlab.live import explore as explore
+from gradlab.predict import predict as predict
+from gradlab.predict import recall as recall
 from gradlab.recipe import Recipe as Recipe
 from gradlab.recipe import RecipeError as RecipeError
 from gradlab.run import run as run

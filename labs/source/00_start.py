@@ -120,6 +120,31 @@ plot.runs(
 # Clipping saved the run at `lr` 1, and a smaller learning rate did so better. What clipping is for, and what it is not
 # for, is the subject of the next lab.
 #
+# ## How a check speaks
+#
+# The labs ask you to write a few lines of code now and then, and a checker tries them. It does not say "wrong". It knows
+# the mistakes that people really make here, tells yours by what your code did, and names it, with your own numbers and
+# one thing to try. Here is an example. During *warmup* the learning rate rises in equal steps, so that the first update
+# has `base_lr / warmup_steps` and the last one of the warmup has `base_lr`. Somebody wrote:
+
+# %%
+from gradlab import exercises
+
+
+def lr_at(step, base_lr, warmup_steps):
+    """The learning rate at `step`, which is 0 at the first update, 1 at the second, and so on."""
+    return base_lr * min(1.0, step / max(warmup_steps, 1))
+
+
+exercises.get("warmup").check(lr_at)
+
+# %% [markdown]
+# Mend it: change the function and run the cell again until the verdict is *right*. If you are stuck,
+# `exercises.get("warmup").hint(1)` gives a nudge, `hint(2)` nearly the answer, and after that `solution()` shows one.
+#
+# A question with circles before its answers wants to be answered *before* you go on. Some are predictions: choose,
+# press **Commit**, and a later cell lays your choice over what happened. Nobody keeps a score.
+#
 # ## How to go on
 #
 # - **01_clipping** is next: why the run explodes, what clipping does to it, and how to choose `max_norm`.
