@@ -16,7 +16,7 @@ LAB_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)  # Jupyter refuses roo
 
 title = @printf '\n== %s ==\n' '$(1)'
 
-.PHONY: help venv lab notebooks lint test test-code test-labs test-browser no-browser bench clean
+.PHONY: help venv lab notebooks docs lint test test-code test-labs test-browser no-browser bench clean
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -37,6 +37,10 @@ lab: $(READY)  ## open the labs in JupyterLab
 
 notebooks: $(READY)  ## build the notebooks from labs/source
 	$(PY) tools/build_notebooks.py
+
+docs: $(READY)  ## write the pages that are generated: pitfalls and the kill matrix
+	$(PY) tools/pitfalls_page.py
+	$(PY) tools/kill_matrix.py
 
 lint: $(READY)  ## ruff
 	$(call title,ruff)

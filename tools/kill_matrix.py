@@ -34,21 +34,19 @@ COUNT = tuple[int, int]  # how many came out as they should, and of how many
 
 def page() -> str:
     """The whole page, in Markdown."""
-    names, named, loops = exercises.names(), named_answers(), named_loops()
-    lines = [INTRO, f"| Pitfall | {' | '.join(f'`{name}`' for name in names)} | recorded loops |",
-             f"|---|{'---|' * (len(names) + 1)}"]
-    for id in pitfalls.ids():
-        cells = [cell(named.get((id, name))) for name in names] + [cell(loops.get(id))]
-        lines.append(f"| [{id}](pitfalls.md#{id}) | {' | '.join(cells)} |")
-    right, unnamed = answered(programs.RIGHT), answered(programs.UNNAMED)
+    names = exercises.names()
+    with redirect_stdout(io.StringIO()):  # some of the programs log
+        named, right, unnamed = named_answers(), answered(programs.RIGHT), answered(programs.UNNAMED)
+        loops, silent = named_loops(), silent_loops()
     sums = [total(count for (_, at), count in named.items() if at == name) for name in names]
-    lines += [f"| **all mistakes** | {' | '.join(map(cell, [*sums, total(loops.values())]))} |",
-              f"| **right answers called right** | {' | '.join(cell(right.get(name)) for name in names)} "
-              f"| {cell(silent_loops())} |",
-              f"| **other wrong answers, told without a name** | {' | '.join(cell(unnamed.get(name)) for name in names)} "
-              "|  |",
-              "", "The right loops are those in which an error or a warning would be false."]
-    return "\n".join(lines) + "\n"
+    rows = [["Pitfall", *(f"`{name}`" for name in names), "recorded loops"], ["---"] * (len(names) + 2)]
+    rows += [[f"[{id}](pitfalls.md#{id})", *(cell(named.get((id, name))) for name in names), cell(loops.get(id))]
+             for id in pitfalls.ids()]
+    rows += [["**all mistakes**", *map(cell, sums), cell(total(loops.values()))],
+             ["**right answers called right**", *(cell(right.get(name)) for name in names), cell(silent)],
+             ["**other wrong answers, told without a name**", *(cell(unnamed.get(name)) for name in names), ""]]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"{INTRO}\n{table}\n\nThe right loops are those of which an error or a warning would be false.\n"
 
 
 def named_answers() -> dict[tuple[str, str], COUNT]:
@@ -74,8 +72,7 @@ def named_loops() -> dict[str, COUNT]:
 
 def silent_loops() -> COUNT:
     """The legitimate loops of which no error and no warning is told."""
-    with redirect_stdout(io.StringIO()):  # one of them logs
-        return total(counted((loop.number, not loop.program().findings("warn")) for loop in LEGITIMATE).values())
+    return total(counted((loop.number, not loop.program().findings("warn")) for loop in LEGITIMATE).values())
 
 
 def counted(outcomes) -> dict:

@@ -47,7 +47,8 @@ def judge(exercise: Exercise, function: Callable, deadline: float) -> Verdict:
         return verdict("not attempted", Diagnosis(None, UNTOUCHED))
     bad = [(mine, ideal) for mine, ideal in zip(trials, right, strict=True) if not _fits(mine, ideal)]
     if not bad:
-        return verdict("right", Diagnosis(None, f"Right in all {len(trials)} situations."))
+        recorded = [trial for trial in trials if trial.ledger]  # the last situation is the fullest
+        return verdict("right", Diagnosis(None, f"Right in all {len(trials)} situations."), *recorded[-1:])
     mine, ideal = bad[0]
     outcome = "wrong" if mine.fault is None else "error"
     if mine.changed or mine.unfit:
@@ -126,6 +127,7 @@ def _difference(mine: Trial, ideal: Trial) -> str:
 def _sentence(text: str) -> str:
     """The text with a capital at its beginning and a full stop at its end."""
     text = text.strip()
-    if text[:1].islower() and not text.startswith(("max_norm", "check ")):
+    first = text.partition(" ")[0]
+    if text[:1].islower() and not any(sign in first for sign in "_.(=") and not text.startswith("check "):  # not code
         text = text[0].upper() + text[1:]
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."

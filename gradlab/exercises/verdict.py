@@ -59,6 +59,7 @@ class Verdict:
         display(drawing)
 
     def _drawing(self) -> Any:
-        if self.outcome not in ("wrong", "error") or not self.ledger:
+        # A right answer is drawn only where the drawing agrees: rules on order cannot know what the values were.
+        if not self.ledger or self.outcome == "right" and self.ledger.findings():
             return None
         return self.ledger.draw()

@@ -8,7 +8,18 @@ from torch import nn
 from torch.optim import Optimizer
 
 from gradlab.ledger.ledger import Ledger
-from gradlab.ledger.observe import autocast, backward, clip, edit, patches, scaler, schedule, step, zero_grad
+from gradlab.ledger.observe import (
+    autocast,
+    backward,
+    clip,
+    edit,
+    patches,
+    rule,
+    scaler,
+    schedule,
+    step,
+    zero_grad,
+)
 from gradlab.ledger.observe.recorder import Recorder
 
 
@@ -25,13 +36,18 @@ class record:
     when the block ends, however it ends. Nothing that the loop computes changes by a bit. Recorders may be nested, and
     end in any order.
 
-    Seen at its line: zero_grad, backward, unscale_, step and update of a scaler, torch's clipping functions however
-    they were imported, gradlab's rules, optimizer and scheduler steps, and in-place operations on a gradient, on a view
-    of it or on its `.data`. Noticed only at the next event: `p.grad = ...`, and operations that leave no other trace
-    than the gradient's version. Noticed by its norm, in the first windows and some later ones: what leaves none at all,
-    such as numpy writing into a gradient. Not seen: what hooks do to gradients inside backward, optimizers that step
-    inside backward, compiled or captured steps, gradients that several processes exchange (DistributedDataParallel,
-    FSDP), and engines with an optimizer of their own kind.
+    - Seen, at its line: zero_grad, backward, a scaler's unscale_, step and update, torch's clipping functions however
+      they were imported, gradlab's rules, steps of optimizers and schedulers, and in-place operations on a gradient, on
+      a view of it or on its `.data`.
+    - Noticed at the next event, so that only the lines before and after it are known: `p.grad = ...`, and what leaves
+      no other trace than the gradient's version. A loop that has done nothing of the kind in its first 16 backward
+      passes is looked at less closely from then on: it is still noticed where it happens to all gradients.
+    - Noticed by the norm, in those first passes and some later ones, on the CPU: what leaves no trace at all, such as
+      numpy writing into a gradient.
+    - Not seen: methods such as `optimizer.zero_grad` and readings such as `get_total_norm` by a name bound to them
+      before the block, what hooks do to gradients inside backward, optimizers that step inside backward, compiled or
+      captured steps, gradients that several processes exchange (DistributedDataParallel, FSDP), and engines with an
+      optimizer of their own kind.
 
     Errors: TypeError or ValueError for what is no model, optimizer, scaler, scheduler or number of events, when it is
     made; RuntimeError for entering it twice.
@@ -76,7 +92,7 @@ class record:
             self._hooks += [model.register_forward_pre_hook(autocast.entering),
                             model.register_forward_hook(autocast.leaving, always_call=True)]
         wanted = [*zero_grad.patches([*self.models, *self.optimizers]), *backward.patches(), *clip.patches(),
-                  *edit.patches(), *scaler.patches(self.scalers), *step.patches(self.optimizers),
+                  *rule.patches(), *edit.patches(), *scaler.patches(self.scalers), *step.patches(self.optimizers),
                   *schedule.patches(self.schedulers), *autocast.patches()]
         patches.start(recorder, wanted, (step.before_step, step.after_step))
         return recorder.ledger

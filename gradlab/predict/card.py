@@ -16,7 +16,7 @@ FRAME = ("max-width: 760px; box-sizing: border-box; padding: 10px 18px 12px; bor
 ROW = "display: flex; gap: 10px; align-items: baseline; padding: 3px 0"
 NARROW = "flex: none; width: 1.1em"
 SOFT = "opacity: 0.75"
-MARKS = {"your prediction": "●", "measured": "✓", "your prediction, and measured": "✓", "": "○"}
+MARKS = {"your prediction": "●", "what happened": "✓", "your prediction, and what happened": "✓", "": "○"}
 DOT = "display: inline-block; width: 9px; height: 9px; border-radius: 50%"
 GREY, BLUE = "#8a8a8a", COLOURS[0]
 
@@ -41,8 +41,8 @@ def choice_card(options: Sequence[str], notes: Mapping[str, str], answer: int | 
     head = _head(None if answer is None else LETTERS[answer], LETTERS[measured])
     lines, rows = [head], []
     for place, option in enumerate(options):
-        mark = ("your prediction, and measured" if place == answer == measured else
-                "measured" if place == measured else "your prediction" if place == answer else "")
+        mark = ("your prediction, and what happened" if place == answer == measured else
+                "what happened" if place == measured else "your prediction" if place == answer else "")
         lines.append(f"  {MARKS[mark]} {LETTERS[place]}) {option}" + (f"   [{mark}]" if mark else ""))
         if note := notes.get(option):
             lines.append(f"       {note}")
@@ -71,8 +71,8 @@ def feedback_card(option: int, text: str, right: bool, feedback: str, pitfall: s
 
 def _head(predicted, measured):
     if predicted is None:
-        return f"No prediction was committed. Measured: {measured.rstrip('.')}."
-    return f"You predicted {predicted}. Measured: {measured.rstrip('.')}."
+        return f"No prediction was committed. It was {measured.rstrip('.')}."
+    return f"You predicted {predicted}. It was {measured.rstrip('.')}."
 
 
 def _apart(answer, measured, span, unit):

@@ -154,8 +154,9 @@ panel
 # ## 4 · The step, recorded
 #
 # The order is everything. Clipping stands between `backward`, which makes the gradients, and `step`, which uses them.
-# Here is one step in five lines, and `ledger.record` watches it: what happened to the gradients, in which line, and how
-# long they were.
+# Here is one step in five lines, with a tight limit of 0.5, and `ledger.record` watches it: what happened to the
+# gradients, in which line, and how long they were. Read it from top to bottom: the width of the blue river is the norm of
+# the gradient.
 
 # %%
 model, batch = make_model(sgd), next(NumberWords(seed=0))
@@ -165,10 +166,10 @@ with ledger.record(model, optimizer) as events:
     optimizer.zero_grad()  # forget the gradients of the last update
     loss = cross_entropy(model(batch.inputs), batch.targets)
     loss.backward()  # now every parameter has its gradient
-    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)  # one factor for all
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=0.5)  # one factor for all
     optimizer.step()  # the only line that moves the weights
 
-claim("the ledger finds nothing to complain about", not events.findings())
+claim("the ledger has nothing to report", not events.findings())
 events
 
 # %% [markdown]
@@ -201,9 +202,9 @@ check("norm_after", result.norm_after, 1.0, rtol=1e-6)
 def clip_by_global_norm_(grads, max_norm):
     """Scale the tensors in the list `grads` in place so that their common L2 norm is at most `max_norm`.
 
-    Return the norm before, as a float. A `max_norm` that is not above 0 is a ValueError (infinity only measures).
-    If the norm is infinite or NaN, change nothing and return it: the caller will leave this step out.
-    Gradients may be float16: compute the norm in a wider dtype.
+    Return the norm before, as a float. If it is infinite or NaN, change nothing and return it: the
+    caller will leave this step out. A `max_norm` that is not above 0 is a ValueError, and infinity
+    only measures. Gradients may be float16: compute the norm in a wider dtype.
     """
     # BEGIN SOLUTION
     if not max_norm > 0:
@@ -233,15 +234,16 @@ exercises.get("clip-by-global-norm").check(clip_by_global_norm_)
 # overflowed, and `scaler.update()` adapts the scale. With `enabled=False` all of these do nothing but call what they
 # wrap, so that the same code serves both.
 #
-# Where does the clip belong? The checker runs your step on a small model and draws what it did.
+# Where does the clip belong? The checker runs your step on a small model, names the mistake if there
+# is one, and draws what your step did.
 
 
 # %%
 def training_step(model, optimizer, scaler, micro_batches, loss_fn, max_norm):
     """One update with the mean gradient of the micro-batches, its norm at most `max_norm`.
 
-    `loss_fn(model, batch)` is the mean loss of one micro-batch; all have the same size. When the function is called,
-    the gradients of the last update are still there.
+    `loss_fn(model, batch)` is the mean loss of one micro-batch; all have the same size. When the
+    function is called, the gradients of the last update are still there.
     """
     # BEGIN SOLUTION
     optimizer.zero_grad()

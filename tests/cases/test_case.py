@@ -95,10 +95,10 @@ def test_a_diagnosis_stands_beside_the_truth_in_the_verdict(small):
     wrong = next(pitfalls.get(id).name for id in small.suspects if id != small.pitfall)
     assert small.diagnose(wrong).answer == wrong
     text = small.verdict()[0].text
-    assert f"{wrong}   [your prediction]" in text and f"{right}   [measured]" in text
+    assert f"{wrong}   [your prediction]" in text and f"{right}   [what happened]" in text
     small.diagnose().forget()
     small.diagnose(right)
-    assert f"{right}   [your prediction, and measured]" in small.verdict()[0].text
+    assert f"{right}   [your prediction, and what happened]" in small.verdict()[0].text
     small.diagnose().forget()
 
 

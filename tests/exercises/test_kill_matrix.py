@@ -26,7 +26,7 @@ def test_a_wrong_answer_gets_its_own_id(program):
 def test_a_right_answer_is_right(program):
     told = verdict(program)
     assert told, str(told)
-    assert told.pitfall is None and told.ledger is None
+    assert told.pitfall is None
 
 
 @pytest.mark.parametrize("program", UNNAMED, ids=named)
@@ -45,8 +45,9 @@ def test_every_mistake_that_an_exercise_knows_is_made_in_two_ways(name):
     assert not [pitfall for pitfall in exercise.pitfalls if ids[pitfall] < 2]
     assert set(ids) <= set(exercise.pitfalls)
     kinds = Counter((told.pitfall, told.variant) for told in made)
-    assert not {(wrong.id, wrong.variant) for wrong in exercise.wrong if wrong.id is not None
-                and kinds[wrong.id, wrong.variant] < 2}
+    if not exercise.structure:  # rules come first, and have words of their own
+        assert not {(wrong.id, wrong.variant) for wrong in exercise.wrong if wrong.id is not None
+                    and kinds[wrong.id, wrong.variant] < 2}
 
 
 @pytest.mark.parametrize("name", exercises.names())

@@ -35,7 +35,9 @@ def test_every_catalogued_program_is_named_by_its_own_result(name):
     exercise = exercises.get(name)
     for wrong, _ in exercise.wrong_trials:
         told = exercise.check(wrong.program)
-        assert (told.pitfall, told.variant) == (wrong.id, wrong.variant), str(told)
+        assert told.pitfall == wrong.id, str(told)
+        if not exercise.structure:  # rules come first, and have words of their own
+            assert told.variant == wrong.variant, str(told)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -107,15 +107,16 @@ def shown(verdict, monkeypatch):
     return outputs
 
 
-def test_a_recorded_ledger_is_drawn_below_the_card(monkeypatch):
-    def clips_after_the_step(model, optimizer, scaler, micro_batches, loss_fn, max_norm):
-        optimizer.zero_grad()
-        for batch in micro_batches:
-            scaler.scale(loss_fn(model, batch) / len(micro_batches)).backward()
-        scaler.step(optimizer)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
-        scaler.update()
+def clips_after_the_step(model, optimizer, scaler, micro_batches, loss_fn, max_norm):
+    optimizer.zero_grad()
+    for batch in micro_batches:
+        scaler.scale(loss_fn(model, batch) / len(micro_batches)).backward()
+    scaler.step(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.update()
 
+
+def test_a_recorded_ledger_is_drawn_below_the_card(monkeypatch):
     verdict = exercises.get("training-step").check(clips_after_the_step)
     assert verdict.pitfall == "clip-after-step" and isinstance(verdict.ledger, Ledger)
     card, drawing = shown(verdict, monkeypatch)
@@ -123,7 +124,20 @@ def test_a_recorded_ledger_is_drawn_below_the_card(monkeypatch):
     assert "image" not in str(card.keys())
 
 
-@pytest.mark.parametrize("verdict", (made(), made(ledger=Ledger()), made("right", None, ledger=[1])), ids=str)
+def test_a_right_step_is_drawn_too(monkeypatch):
+    exercise = exercises.get("training-step")
+    card, drawing = shown(exercise.check(exercise.right), monkeypatch)
+    assert isinstance(drawing, Picture) and "unscale, clip, step" in drawing.alt
+
+
+def test_a_right_answer_never_stands_above_a_drawing_that_complains(monkeypatch):
+    verdict = made("right", None, ledger=exercises.get("training-step").check(clips_after_the_step).ledger)
+    assert verdict.ledger.findings()
+    with pytest.raises(NotImplementedError):
+        shown(verdict, monkeypatch)
+
+
+@pytest.mark.parametrize("verdict", (made(), made(ledger=Ledger()), made("right", None, ledger=Ledger())), ids=str)
 def test_without_a_drawing_the_card_is_the_cells_result(verdict, monkeypatch):
     with pytest.raises(NotImplementedError):
         shown(verdict, monkeypatch)

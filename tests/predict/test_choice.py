@@ -40,8 +40,8 @@ def test_the_reveal_says_what_was_predicted_and_what_was_measured(listen):
     guess.commit("b")
     card = guess.reveal("it learns slowly", because="Every step is shorter.")
     assert repr(card).splitlines() == [
-        "You predicted b. Measured: c.", "  ○ a) nothing", "  ● b) it survives   [your prediction]",
-        "  ✓ c) it learns slowly   [measured]", "Every step is shorter."]
+        "You predicted b. It was c.", "  ○ a) nothing", "  ● b) it survives   [your prediction]",
+        "  ✓ c) it learns slowly   [what happened]", "Every step is shorter."]
     assert page.state == {"answer": 1, "revealed": True, "truth": 2}
 
 
@@ -49,14 +49,14 @@ def test_a_right_prediction_is_marked_once():
     guess = predict(QUESTION, OPTIONS)
     guess.commit("c")
     text = repr(guess.reveal("c"))
-    assert text.startswith("You predicted c. Measured: c.")
-    assert "✓ c) it learns slowly   [your prediction, and measured]" in text and "●" not in text
+    assert text.startswith("You predicted c. It was c.")
+    assert "✓ c) it learns slowly   [your prediction, and what happened]" in text and "●" not in text
 
 
 def test_without_a_prediction_the_reveal_says_so_and_blames_nobody():
     card = predict(QUESTION, OPTIONS).reveal("b", because="It does.")
     assert repr(card).splitlines() == [
-        "No prediction was committed. Measured: b.", "  ○ a) nothing", "  ✓ b) it survives   [measured]",
+        "No prediction was committed. It was b.", "  ○ a) nothing", "  ✓ b) it survives   [what happened]",
         "  ○ c) it learns slowly", "It does."]
 
 

@@ -20,7 +20,7 @@ def test_the_reveal_says_how_far_off(guess):
     assert guess.answer == 1.2
     card = guess.reveal(0.512, "about 0.5", because="The floor is 0.27.")
     assert repr(card).splitlines() == [
-        "You predicted 1.2 nats. Measured: about 0.5 nats.",
+        "You predicted 1.2 nats. It was about 0.5 nats.",
         "Your prediction is 0.69 nats too high, by a factor of 2.3.", "The floor is 0.27."]
 
 
@@ -35,13 +35,13 @@ def test_the_distance_is_told_in_two_digits(guess, measured, words):
 @pytest.mark.parametrize("measured", [math.nan, math.inf])
 def test_a_run_that_diverged_has_no_distance(guess, measured):
     guess.commit(1.2)
-    assert guess.reveal(measured, "it diverged").text == "You predicted 1.2 nats. Measured: it diverged nats."
+    assert guess.reveal(measured, "it diverged").text == "You predicted 1.2 nats. It was it diverged nats."
 
 
 def test_without_a_prediction_no_measured_digit_is_shown(guess):
     cards = {predict(QUESTION, between=(0, 5), unit="nats").reveal(measured, "about 0.5 nats")
              for measured in (0.5123, 0.4987)}
-    assert {card.text for card in cards} == {"No prediction was committed. Measured: about 0.5 nats."}
+    assert {card.text for card in cards} == {"No prediction was committed. It was about 0.5 nats."}
     assert len(cards) == 1
 
 

@@ -8,7 +8,8 @@ from gradlab.ledger.observe.patches import Call, Patch, here, recording
 
 def in_force(recorder) -> str | None:
     """The dtype that autocast is on in now, "bfloat16", on the device of the parameters; None where it is off."""
-    device = recorder.device
+    parameters = recorder.watch.parameters
+    device = parameters[0].device.type if parameters else "cpu"
     try:
         return _name(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else None
     except RuntimeError:  # a device that has no autocast, "meta" for one
@@ -34,6 +35,8 @@ class AutocastObserver:
 
 def entering(module: nn.Module, args) -> None:
     """Before a forward pass that will be differentiated."""
+    if torch.compiler.is_compiling():  # hooks are compiled with the model; there is nothing in this one to compile
+        return
     if torch.is_grad_enabled():
         for recorder in recording():
             if any(module is model for model in recorder.models):
@@ -43,7 +46,8 @@ def entering(module: nn.Module, args) -> None:
 
 def leaving(module: nn.Module, args, output: Tensor) -> None:
     """After it, even if it raised."""
-    here.forward = ()
+    if not torch.compiler.is_compiling():
+        here.forward = ()
 
 
 def patches() -> list[Patch]:

@@ -1,4 +1,4 @@
-"""Clips: torch's, under whatever name the loop calls them, and gradlab's rules."""
+"""Torch's clips, under whatever name the loop calls them."""
 
 import math
 from operator import is_
@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.nn import utils
 from torch.nn.utils import clip_grad
 
-from gradlab.clip import ClipByGlobalNorm, ClipByValue, ClippingRule
 from gradlab.ledger.events import Clip, Measure, Where
 from gradlab.ledger.later import Later, number, value
 from gradlab.ledger.observe import provenance
 from gradlab.ledger.observe.caller import caller, calling_frame
-from gradlab.ledger.observe.given import argument, grouped, tensors_of
+from gradlab.ledger.observe.given import argument, tensors_of
+from gradlab.ledger.observe.norms import joint
 from gradlab.ledger.observe.patches import Call, Patch, here
 
 _EPSILON = 1e-6  # torch's, in max_norm / (norm + 1e-6)
@@ -94,7 +94,7 @@ class NormClip:
 
     def after(self, recorder, call: Call, noted, result, error) -> None:
         if error is not None:
-            return _failed(recorder)
+            return failed(recorder)
         noted, norm, norm_type = noted
         max_norm = float(argument(call, 1, "max_norm"))
         coefficient = coefficient_of(norm, max_norm)
@@ -145,11 +145,11 @@ class OldNormClip:
 
     def after(self, recorder, call: Call, noted, result, error) -> None:
         if error is not None:
-            return _failed(recorder)
+            return failed(recorder)
         norm, norm_type = number(result), float(argument(call, 2, "norm_type", 2.0))
         max_norm = float(argument(call, 1, "max_norm"))
         coefficient = coefficient_of(norm, max_norm)
-        _clipped(recorder, noted, norm if norm_type == 2 else None, coefficient if noted.once else None)
+        clipped(recorder, noted, norm if norm_type == 2 else None, coefficient if noted.once else None)
         write(recorder, noted, "norm", norm, norm_type, max_norm, coefficient)
 
 
@@ -168,7 +168,7 @@ class ValueClip:
 
     def after(self, recorder, call: Call, noted, result, error) -> None:
         if error is not None:
-            return _failed(recorder)
+            return failed(recorder)
         noted, before = noted
         recorder.watch.settle_versions()
         recorder.norms.forget()
@@ -176,30 +176,7 @@ class ValueClip:
         write(recorder, noted, "value", before, 2.0, float(argument(call, 1, "clip_value")), quotient(after, before))
 
 
-class RuleCall:
-    """A `gradlab.clip.ClippingRule` at work."""
-
-    opaque, in_updates = True, True
-
-    def before(self, recorder, call: Call):
-        items = tensors_of(call, 1, "parameters")
-        return None if items is None else note(recorder, grouped(items))
-
-    def after(self, recorder, call: Call, noted, result, error) -> None:
-        if error is not None:
-            return _failed(recorder)
-        rule = call.args[0]
-        uniform = result.coefficient if isinstance(rule, ClipByGlobalNorm) or not result.clipped else None
-        _clipped(recorder, noted, result.norm_before, uniform)
-        if uniform is None and noted.all:
-            recorder.norms.learn(recorder.watch.present, result.norm_after)
-        how = "value" if isinstance(rule, ClipByValue) else "norm"
-        write(recorder, noted, how, result.norm_before, 2.0, rule.max_norm, result.coefficient)
-        recorder.state = {p: kept for p, places in recorder.state.items()  # nonfinite="skip" takes gradients away
-                          if (kept := tuple([place for place in places if place in recorder.watch.present]))}
-
-
-def _clipped(recorder, noted: Noted, norm: Any, coefficient: Any) -> None:
+def clipped(recorder, noted: Noted, norm: Any, coefficient: Any) -> None:
     """Take in that gradients of L2 norm `norm` (None if it is another) were multiplied (None if not alike)."""
     if noted.all and norm is not None:
         recorder.norms.learn(noted.acted, norm)
@@ -211,7 +188,7 @@ def _clipped(recorder, noted: Noted, norm: Any, coefficient: Any) -> None:
         recorder.norms.scaled(noted.acted, coefficient)
 
 
-def _failed(recorder) -> None:
+def failed(recorder) -> None:
     """The function raised; most do before they change anything."""
     if recorder.watch.catch_up():
         recorder.norms.forget()
@@ -231,7 +208,7 @@ def write_from_frame(recorder, where: Where, found: dict, places: tuple[int, ...
     known = tuple([place for place in recorder.places(tensors) if place is not None])
     noted = Noted(where, len(tensors), sum(tensor.grad is None for tensor in tensors), len(tensors) - len(known), known,
                   places, False, True)
-    total = [math.nan if sizes is None else math.hypot(*[sizes[place] for place in places]) for sizes in (before, now)]
+    total = [math.nan if sizes is None else joint([sizes[place] for place in places]) for sizes in (before, now)]
     if "clip_value" in found:
         write(recorder, noted, "value", total[0], 2.0, float(found["clip_value"]), quotient(total[1], total[0]))
     else:
@@ -241,8 +218,7 @@ def write_from_frame(recorder, where: Where, found: dict, places: tuple[int, ...
 
 
 def patches() -> list[Patch]:
-    found = [Patch(ClippingRule, "__call__", RuleCall()), Patch(clip_grad, "clip_grad_value_", ValueClip()),
-             Patch(utils, "clip_grad_value_", ValueClip())]
+    found = [Patch(clip_grad, "clip_grad_value_", ValueClip()), Patch(utils, "clip_grad_value_", ValueClip())]
     if hasattr(clip_grad, "_clip_grads_with_norm_"):
         found += [Patch(clip_grad, "_clip_grads_with_norm_", NormClip())]
     else:

@@ -59,7 +59,7 @@ class Norms:
             self.sizes = [size * abs(factor) if place in those else size for place, size in enumerate(sizes)]
         for over, total in kept.items():
             if over == places or set(places).issuperset(over):
-                self._totals[over] = times(total, factor if type(factor) is Later else abs(factor))
+                self._totals[over] = times(total, _size(factor))
 
     def known(self, places: tuple[int, ...]) -> Any:
         """The norm over the gradients at `places`, or None where that would have to be measured."""
@@ -84,6 +84,10 @@ class Norms:
         if self.sizes is None:
             self.sizes = sizes_of(self.watch.gradients())
         return self.sizes
+
+
+def _size(factor: Any) -> Any:
+    return Later(lambda: abs(value(factor))) if type(factor) is Later else abs(factor)
 
 
 class _Promise:

@@ -43,7 +43,8 @@ class Recorder(Subject):
         self.autocast: str | None = ""  # at the last forward pass, empty if there was none since the last backward
         self.edits: list = []  # in-place edits that were seen and are not written yet
         self.backwards = 0
-        self.closely = self.carefully = True  # measure after each backward; look at every gradient at each event
+        self.closely = self.carefully = CLOSELY > 0  # measure after each backward; look at every gradient at each event
+        self.watch.weakly = self.carefully
         self.edited = self.unseen = False  # whether an edit, or anything at all, has escaped notice so far
         self.lock = threading.RLock()
         self.thread = threading.get_ident()
@@ -135,10 +136,13 @@ class Recorder(Subject):
 
     def all_gone(self, owner: Any) -> bool:
         """Whether, by the look of a few, one optimizer's zero_grad has taken all the gradients there were."""
-        number = self.numbers.get(id(owner))
         parameters = self.watch.parameters
-        return (number is not None and self.ledger.held[number] == self.watch.present
-                and all([parameters[place].grad is None for place in self.watch.sentinels]))
+        return self.holds_all(owner) and all([parameters[place].grad is None for place in self.watch.sentinels])
+
+    def holds_all(self, owner: Any) -> bool:
+        """Whether an optimizer holds all parameters that have a gradient, and no others."""
+        number = self.numbers.get(id(owner))
+        return number is not None and self.ledger.held[number] == self.watch.present
 
     def drop_raised(self) -> None:
         """Forget calls of optimizer.step that ended by raising."""

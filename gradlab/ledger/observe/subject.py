@@ -24,7 +24,6 @@ class Subject:
         self._scales: dict[int, tuple[Tensor, int, float]] = {}  # by id(scaler): what held the scale, its version
         self.meet_models()
         self.meet_optimizers()
-        self.device = next((tensor.device.type for tensor in self.watch.parameters), "cpu")
 
     def release(self) -> None:
         """Let go of every tensor."""

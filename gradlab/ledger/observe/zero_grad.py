@@ -20,6 +20,8 @@ class ZeroGradObserver:
         where = caller(3)
         recorder.notice(where, matters=False)
         recorder.norms.settle()
+        if not recorder.holds_all(owner):
+            recorder.watch.know_versions()
         return where, how
 
     def after(self, recorder, call: Call, noted, result, error) -> None:

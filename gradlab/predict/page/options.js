@@ -44,7 +44,7 @@ function choice(spec) {
     show({ answer, truth }, settled) {
       if (settled) group.show(answer);
       spec.options.forEach((_, i) => group.mark(i,
-        [i === answer && ["●", "predicted"], i === truth && ["✓", "measured"]].filter(Boolean)));
+        [i === answer && ["●", "predicted"], i === truth && ["✓", "what happened"]].filter(Boolean)));
     },
     clear: () => group.show(-1),
     said: answer => LETTERS[answer],

@@ -64,7 +64,7 @@ export default {
     }
     function sentence({ answer, truth, revealed }, open) {
       if (open) return OPEN;
-      const measured = truth === null ? "" : ` Measured: ${view.told(truth)}.`;
+      const measured = truth === null ? "" : ` It was ${view.told(truth)}.`;
       if (answer === null) return `No prediction was committed.${measured} ${ANEW}`;
       if (!revealed) return `✓ Committed: ${view.said(answer)}.`;
       return `You predicted ${view.said(answer)}.${measured}`;
