@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from gradlab.cases.case import Case
     from gradlab.cases.log import Loop
 
-CODE = "line-height: 1.35; margin: 6px 0; overflow-x: auto"
+CODE = ("font-family: var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace); line-height: 1.35; "
+        "margin: 6px 0; overflow-x: auto")
 
 
 @dataclass(frozen=True, repr=False)

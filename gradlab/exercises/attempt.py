@@ -40,17 +40,15 @@ def attempt(call: Callable[[], Any], seconds: float) -> Attempt:
     Errors: RuntimeError from inside another attempt; KeyboardInterrupt when the waiting thread is interrupted, after
     the call was ended.
     """
-    worker = _Worker(call)
+    worker, late = _Worker(call), None
     with Surroundings(worker.ident_inside) as around:
         try:
             worker.start()
             if not worker.finished.wait(seconds):
-                place = whereabouts(worker.ident)
-                worker.fault = Fault(TimeUp, f"it had not ended after {seconds:.3g} seconds", *place)
+                late = Fault(TimeUp, f"it had not ended after {seconds:.3g} seconds", *whereabouts(worker.ident))
         finally:
-            late = worker.fault
             worker.end()
-    if late is not None and late.type is TimeUp:
+    if late is not None:
         return Attempt(None, late, around.printed, around.warned)
     return Attempt(worker.value, worker.fault, around.printed, around.warned)
 

@@ -24,7 +24,8 @@ FRAME = ("max-width: 860px; box-sizing: border-box; padding: 10px 16px 12px; bor
          "background: rgba(127, 127, 127, 0.09); border-left: 4px solid {colour}")
 SMALL = "font-size: 0.88em; opacity: 0.75; margin-top: 8px"
 PRINTED = ("margin: 2px 0 0; padding: 4px 8px; max-height: 9em; overflow: auto; white-space: pre-wrap; "
-           "background: rgba(127, 127, 127, 0.12); color: inherit; font-size: 0.95em")
+           "background: rgba(127, 127, 127, 0.12); color: inherit; font-size: 0.95em; "
+           "font-family: var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace)")
 
 
 def verdict_text(verdict: Verdict) -> str:

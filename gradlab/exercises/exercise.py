@@ -2,7 +2,6 @@
 
 import inspect
 import textwrap
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,7 +72,7 @@ class Exercise:
         """
         self.checked += 1
         with torch.random.fork_rng(devices=[]):  # building a model draws random numbers, and they are the caller's
-            return judge(self, function, time.monotonic() + seconds)
+            return judge(self, function, seconds)
 
     def hint(self, number: int) -> Note:
         """Hint 1 or 2.

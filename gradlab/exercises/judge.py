@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 UNTOUCHED = "Nothing is written here yet. Replace the marked lines, then check again."
 
 
-def judge(exercise: Exercise, function: Callable, deadline: float) -> Verdict:
-    """The verdict on `function`; `deadline` is a time of the clock `time.monotonic`.
+def judge(exercise: Exercise, function: Callable, seconds: float) -> Verdict:
+    """The verdict on `function`, which has `seconds` for all situations together.
 
     In this order: what cannot be called; a stub; all right; on the first fixture that is wrong an edited input or a
     result of the wrong kind; rules on the structure; results of known wrong programs; an error that none of these
@@ -41,7 +41,7 @@ def judge(exercise: Exercise, function: Callable, deadline: float) -> Verdict:
         return verdict("error", Diagnosis(None, reason, f"The first line is `{exercise.signature}`."))
     if untouched(function):
         return verdict("not attempted", Diagnosis(None, UNTOUCHED))
-    trials = _trials(exercise, function, deadline)
+    trials = _trials(exercise, function, time.monotonic() + seconds)
     right = exercise.right_trials[:len(trials)]
     if trials[0].fault is not None and trials[0].fault.unfinished:
         return verdict("not attempted", Diagnosis(None, UNTOUCHED))
@@ -60,7 +60,7 @@ def judge(exercise: Exercise, function: Callable, deadline: float) -> Verdict:
         if (wrong := match(trials, right, known)) and (found := _safely(wrong.diagnosis, mine, ideal)):
             return verdict(outcome, found, mine)
     if mine.fault is not None:
-        return verdict("error", _failed(mine), mine)
+        return verdict("error", _failed(mine, seconds), mine)
     if found := _first(exercise.symptoms, bad):
         return verdict(outcome, *found)
     told = exercise.unexplained and _safely(exercise.unexplained, mine, ideal)
@@ -100,11 +100,11 @@ def _safely(tell: Callable, mine: Trial, ideal: Trial) -> Any:
         return None
 
 
-def _failed(mine: Trial) -> Diagnosis:
+def _failed(mine: Trial, seconds: float) -> Diagnosis:
     fault, raises = mine.fault, mine.fixture.raises
     place = f" (line {fault.line}: `{fault.source}`)" if fault.line is not None else ""
     if fault.type is TimeUp:
-        return Diagnosis(None, f"Your function was stopped: {fault.text}{place}",
+        return Diagnosis(None, f"Your function was stopped when its {seconds:g} seconds were up{place}",
                          "Look for a loop whose condition never becomes false.")
     asked = f"; a {raises.__name__} is asked for here" if raises is not None else ""
     said = f"{fault.kind}: {fault.text}" if fault.text else fault.kind

@@ -345,3 +345,26 @@ def test_zeros_put_there_before_backward_are_no_event():
 
 def test_a_copy_of_a_gradient_in_its_place_is_no_event():
     assert recorded(each(lambda p: setattr(p, "grad", p.grad.clone()))) == []
+
+
+PARTLY = {
+    "zeroed": lambda g: g[:1].zero_(), "scaled": lambda g: g[:1].mul_(0.12345),
+    "clamped": lambda g: g.data[1:].clamp_(-1, 1),
+    "masked": lambda g: g.masked_fill_(torch.tensor([True, False]), 0.0), "set": lambda g: g.__setitem__(1, 0.0),
+}
+
+
+@pytest.mark.parametrize("way", PARTLY)
+def test_what_happens_to_some_elements_is_an_edit(way):
+    (edit,) = recorded(lambda ps: PARTLY[way](ps[0].grad))
+    assert isinstance(edit, Edit) and edit.factor is None and edit.parameters == (0,)
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("inf"), float("nan"), 1e-310, 5e-324])
+def test_odd_factors_are_edits(factor):
+    assert [event.kind for event in recorded(each(lambda p: p.grad.mul_(factor)))] == ["edit"]
+
+
+@pytest.mark.parametrize("divisor", [0.0, -3.0, float("inf"), float("nan"), 1e308])
+def test_odd_divisors_are_edits(divisor):
+    assert [event.kind for event in recorded(each(lambda p: p.grad.div_(divisor)))] == ["edit"]

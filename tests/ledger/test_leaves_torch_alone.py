@@ -335,13 +335,3 @@ def test_warnings_of_torch_point_where_they_always_did(recwarn):
         nn.utils.clip_grad_norm_(used_up, 1.0)
     assert [warning.filename for warning in caught] == [__file__]
     assert "empty generator" in str(caught[0].message)
-
-
-def test_a_compiled_model_may_be_recorded():
-    model, sgd = make()
-    compiled = torch.compile(model, backend="eager")
-    with record(model, sgd) as events:
-        for _ in range(2):
-            compiled(torch.ones(4, 3)).square().mean().backward()
-            sgd.step()
-    assert kinds(events) == ["backward", "step"] * 2

@@ -18,6 +18,7 @@ from torch.optim import lr_scheduler
 
 import gradlab
 from gradlab.ledger import Backward, Clip, Ledger, Measure, Step, Where, ZeroGrad, record
+from gradlab.ledger.observe import backward, clip, patches
 
 
 def make(kind=torch.optim.SGD, **options):
@@ -504,6 +505,16 @@ def test_an_optimizer_that_steps_inside_backward_is_passed_over_in_silence():
     assert len(events) == 0
 
 
+def test_a_compiled_model_may_be_recorded():
+    model, sgd = make()
+    compiled = torch.compile(model, backend="eager")
+    with record(model, sgd) as events:
+        for _ in range(2):
+            compiled(X).square().mean().backward()
+            sgd.step()
+    assert kinds(events) == ["backward", "step"] * 2
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("how", ["around", "outside", "inside", "off", "no grad"])
 def test_autocast_is_that_of_the_forward_pass(how, dtype):
@@ -613,3 +624,58 @@ def test_the_text_has_a_line_for_each_event():
     assert "micro-batch 1, 4 gradients" in lines[1] and "loss / 2" in lines[1]
     assert "-> 0.5 (max_norm 0.5), of 4 tensors" in lines[2] and "used norm 0.5" in lines[3]
     assert str(Ledger(finished=True)) == "no events"
+
+
+@pytest.fixture
+def older_torch(monkeypatch):
+    """Only the public functions are there to be patched."""
+    monkeypatch.setattr(clip, "patches", lambda: [
+        patches.Patch(nn.utils, "clip_grad_norm_", clip.OldNormClip()),
+        patches.Patch(nn.utils, "clip_grad_value_", clip.ValueClip())])
+    monkeypatch.setattr(backward, "patches", lambda: [
+        patches.Patch(torch.autograd, "backward", backward.BackwardObserver())])
+
+
+@pytest.mark.parametrize("norm_type", [2.0, 1.0])
+def test_an_older_torch_without_the_private_functions(older_torch, norm_type):
+    model, sgd = make()
+    with record(model, sgd) as events:
+        (loss(model) / 2).backward()
+        total = nn.utils.clip_grad_norm_((p for p in model.parameters()), 0.1, norm_type)
+        nn.utils.clip_grad_norm_(iter([]), 0.1)
+        with pytest.raises(RuntimeError, match="non-finite"):
+            (loss(model) * float("inf")).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.1, error_if_nonfinite=True)
+    assert kinds(events) == ["backward", "clip", "clip", "backward"] and events[0].divisor == 2.0
+    assert (events[1].given, events[1].norm, events[1].norm_type) == (4, pytest.approx(total.item()), norm_type)
+    assert events[2].given == 0
+
+
+def test_a_mistake_of_the_ledger_s_does_not_end_the_loop(monkeypatch):
+    model, sgd = make()
+    monkeypatch.setattr(backward, "_write", lambda *args: 1 / 0)
+    with record(model, sgd) as events:
+        with pytest.warns(RuntimeWarning, match="the ledger stopped recording.*ZeroDivisionError"):
+            loss(model).backward()
+        sgd.step()
+    assert kinds(events) == [] and not events.finished
+
+
+def test_the_norm_of_an_update_is_that_before_it_whatever_the_optimizer_does():
+    class Greedy(torch.optim.SGD):
+        @torch.no_grad()
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.grad.mul_(100)
+            return super().step(closure)
+
+    model, _ = make()
+    greedy = Greedy(model.parameters(), lr=1e-6)
+    with record(model, greedy) as events:
+        loss(model).backward()
+        before = norm(model)
+        greedy.step()
+        greedy.step()
+    assert kinds(events) == ["backward", "step", "step"]
+    assert [event.norm for event in events.of("step")] == pytest.approx([before, 100 * before])

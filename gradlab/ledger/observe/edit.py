@@ -4,6 +4,7 @@ Edits that one line makes, to one gradient after another, are one event. So they
 something else happens.
 """
 
+import numbers
 import os
 from typing import Any
 
@@ -37,6 +38,7 @@ class Gathered:
         self.key, self.where, self.what, self.before, self.now = key, where, what, before, None
         self.places: list[int] = []
         self.factors: dict[int, tuple[Any, Any]] = {}  # by place: what it was multiplied by, what it was divided by
+        self.part = False  # whether only some elements of a gradient were edited
         self.mixed = False  # another line took turns with this one, so the norms say nothing about it
         self.clip: dict | None = None  # of torch's own clip, called by an early name
 
@@ -48,7 +50,7 @@ class Gathered:
     def reckoned(self) -> list[float] | None:
         """The norms after it as they must be."""
         factor, before = self.factor()[0], value(self.before)
-        if factor is None or self.mixed:
+        if factor is None or self.mixed or self.part:
             return None
         return [size * abs(factor) if place in self.places else size for place, size in enumerate(before)]
 
@@ -61,7 +63,7 @@ class Gathered:
             write_from_frame(recorder, self.where, self.clip, places, before, now)
             return
         factor, divisor = self.factor()
-        edits.write(recorder, edits.Facts(self.where, places, before, now, self.what, factor, divisor))
+        edits.write(recorder, edits.Facts(self.where, places, before, now, self.what, factor, divisor, part=self.part))
 
 
 class EditObserver:
@@ -76,9 +78,11 @@ class EditObserver:
         if recorder.stepping and not recorder.stepping[-1].closure:
             return None
         given = call.args[0]
-        tensors = given if isinstance(given, list | tuple) else (given,)
-        places = [place for tensor in tensors if isinstance(tensor, Tensor)
-                  for place in recorder.watch.places_of(tensor)]
+        tensors = [tensor for tensor in (given if isinstance(given, list | tuple) else (given,))
+                   if isinstance(tensor, Tensor)]
+        memory = recorder.watch.memory()
+        touched = [memory.touched_by(tensor) for tensor in tensors]
+        places = [place for those, _ in touched for place in those]
         if not places:
             return None
         frame = calling_frame()
@@ -86,14 +90,15 @@ class EditObserver:
         if is_inside(file) and not file.endswith(_CLIP_GRAD):
             return None
         clip = frame.f_locals if is_inside(file) else None
-        self._gather(recorder, call, places, clip)
+        edit = self._gather(recorder, call, places, clip)
+        edit.part |= not all(wholly for those, wholly in touched if those)
         return places
 
     def after(self, recorder, call: Call, noted, result, error) -> None:
         recorder.norms.forget()
         recorder.watch.settle_at(noted)
 
-    def _gather(self, recorder, call: Call, places: list[int], clip: dict | None) -> None:
+    def _gather(self, recorder, call: Call, places: list[int], clip: dict | None) -> Gathered:
         where, what = caller(4), "clamp_" if call.name in CLAMPS else WRITTEN.get(call.name, call.name)
         key = (where.file, where.function, what) if what == "clamp_" else (where, what)
         if clip is not None:
@@ -121,6 +126,7 @@ class EditObserver:
         for position, place in enumerate(places):
             if factor is not None:
                 edit.factors[place] = factor[position] if isinstance(factor, list) else factor
+        return edit
 
 
 def _factor(call: Call):
@@ -140,11 +146,10 @@ def _one(other: Any, dividing: bool):
         if other.numel() != 1 or other.is_complex():
             return None
         other = value(number(other))
-    if isinstance(other, complex) or not isinstance(other, int | float):
+    if not isinstance(other, numbers.Real):
         return None
-    if dividing:
-        return (1 / other if other else float("inf"), float(other))
-    return (float(other), None)
+    other = float(other)
+    return (1 / other if other else float("inf"), other) if dividing else (other, None)
 
 
 def patches() -> list[Patch]:

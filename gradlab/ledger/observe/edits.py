@@ -33,7 +33,7 @@ class Facts:
 
     `before` and `now` are the norms of all gradients by place, None where not measured; `fresh` had no gradient before;
     `what` is the operation, empty where it was not seen; `factor` is what the loop multiplied by, `divisor` what it
-    divided by, None if not seen.
+    divided by, None if not seen; `part` says that only some elements of a gradient were edited.
     """
 
     where: Where
@@ -45,18 +45,27 @@ class Facts:
     divisor: float | None = None
     after: Where | None = None
     fresh: Sequence[int] = ()
+    part: bool = False
+
+    def moved(self) -> list[int]:
+        """The places whose norm is another now, or may be."""
+        if self.now is None or self.before is None:
+            return [place for place in self.places if place not in self.fresh or self.now is None or self.now[place]]
+        return [place for place in self.places if not _same(self.before[place], self.now[place])]
 
 
 def write(recorder, facts: Facts) -> None:
     """Write the event, or events, that an edit amounts to."""
-    places, before, now = facts.places, facts.before, facts.now
-    moved = [place for place in places if now is None or not _same(now[place], 0.0 if place in facts.fresh else
-                                                                   math.inf if before is None else before[place])]
-    empty = now is not None and facts.factor is None and not any(now[place] for place in places)
-    if facts.what in ("zero_", "_foreach_zero_") or (moved and empty and facts.what in ANYTHING):
+    places, before, now, moved = facts.places, facts.before, facts.now, facts.moved()
+    zeros = now is not None and not any(now[place] for place in places)
+    if facts.part:
+        _edit(recorder, facts, None)
+        return
+    if facts.what in ("zero_", "_foreach_zero_") or (moved and zeros and facts.what in ANYTHING):
         recorder.cleared(facts.where, places, "by hand", facts.after)
         return
-    if facts.factor == 1 or (not moved and facts.what in MULTIPLYING | CLAMPING | ANYTHING):
+    known = facts.factor is not None and not zeros
+    if facts.factor == 1 or (not moved and not known and facts.what in MULTIPLYING | CLAMPING | ANYTHING):
         recorder.change(places, lambda as_it_was: as_it_was)
         return
     factor = _common_factor(recorder, facts)
@@ -111,19 +120,15 @@ def _is_division(recorder, facts: Facts, factor: float) -> bool:
     """Whether a factor below 1 is an average, an unscaling or a weight, and not the coefficient of a clip."""
     if any(scale != 1 and _close(factor * scale, 1, 1e-5) for p in recorder.state for scale in p.scales):
         return True
-    exact = facts.factor is not None
-    number = facts.divisor if facts.divisor is not None else 1 / factor
-    if facts.divisor is not None and facts.divisor == round(facts.divisor):
-        average = True
-    elif exact:
-        average = round(number) <= LARGEST_EXACT_AVERAGE and _close(number, round(number), 1e-9) or (
-            round(number) <= LARGEST_AVERAGE and _close(number, round(number), 1e-6))
-    else:
+    if facts.factor is None:
         half = tolerance(recorder, facts.places) > 1e-3
-        average = round(number) <= (64 if half else LARGEST_AVERAGE) and _close(number, round(number),
-                                                                                 4e-3 if half else 1e-6)
-    weight = exact and _digits(facts.factor if facts.divisor is None else facts.divisor, 3, 0.0)
-    if not (average or weight):
+        plain = _is_whole(1 / factor, 64, 4e-3) if half else _is_whole(1 / factor, LARGEST_AVERAGE, 1e-6)
+    elif facts.divisor is not None:
+        plain = _is_whole(facts.divisor, math.inf, 0.0) or _digits(facts.divisor, 3, 1e-7)
+    else:
+        plain = (_is_whole(1 / factor, LARGEST_EXACT_AVERAGE, 1e-9) or _is_whole(1 / factor, LARGEST_AVERAGE, 1e-6)
+                 or _digits(factor, 3, 1e-7))
+    if not plain:
         return False
     if facts.before is None or facts.now is None:
         return True
@@ -170,13 +175,17 @@ def _same(a: float, b: float) -> bool:
     return a == b or (math.isnan(a) and math.isnan(b))
 
 
+def _is_whole(number: float, largest: float, tolerance: float) -> bool:
+    return math.isfinite(number) and round(number) <= largest and _close(number, round(number), tolerance)
+
+
 def _close(a: float, b: float, tolerance: float) -> bool:
     return abs(a - b) <= tolerance * abs(b)
 
 
 def _digits(number: float, digits: int, tolerance: float) -> bool:
     """Whether a number is one with at most so many significant digits."""
-    return math.isfinite(number) and _close(number, float(f"{number:.{digits}g}"), tolerance)
+    return math.isfinite(number) and number != 0 and _close(number, float(f"{number:.{digits}g}"), tolerance)
 
 
 def tolerance(recorder, places: Sequence[int]) -> float:

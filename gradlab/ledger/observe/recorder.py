@@ -146,8 +146,9 @@ class Recorder(Subject):
 
     def drop_raised(self) -> None:
         """Forget calls of optimizer.step that ended by raising."""
-        self.stepping = [stepping for stepping in self.stepping if stepping.runs()]
-        here.updating &= bool(self.stepping)
+        running = [stepping for stepping in self.stepping if stepping.runs()]
+        if len(running) < len(self.stepping):
+            self.stepping, here.updating = running, False
 
     # Noticing what no function told
 

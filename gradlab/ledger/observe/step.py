@@ -25,6 +25,7 @@ class Stepping:
         self.first = 0  # the place of the first event inside
         self.closure = False  # whether a backward pass has happened inside
         self.through_scaler = self.skipped = False
+        self.norm: Any = math.nan
         self.lr: Any = ()
         self.weights: list | None = None
 
@@ -40,10 +41,10 @@ class Stepping:
 
 def before_step(optimizer, args, kwargs) -> None:
     """The global hook before any optimizer's step."""
-    here.updating = not any(callable(given) for given in (*args[1:], *kwargs.values()))  # a closure is the loop's own
     for recorder in recording():
         if id(optimizer) in recorder.numbers and not here.inside:
             recorder.guarded(_begin, optimizer, sys._getframe(1))
+    here.updating = not any(map(callable, (*args[1:], *kwargs.values())))  # a closure would be the loop's own code
 
 
 def after_step(optimizer, args, kwargs) -> None:
@@ -84,7 +85,7 @@ def _begin(recorder, optimizer, frame) -> None:
     stepping = Stepping(optimizer, optimizer_number, where, frame)
     _take_scaling(recorder, stepping)
     recorder.norms.settle()
-    stepping.lr = rates(optimizer)
+    stepping.norm, stepping.lr = recorder.norms.total(recorder.with_gradient(optimizer_number)), rates(optimizer)
     if recorder.moved:
         stepping.weights = [tensor.detach().clone() for tensor in _weights(optimizer)]
     stepping.first = recorder.next_place()
@@ -113,7 +114,7 @@ def _end(recorder, optimizer, frame) -> None:
         return
     if stepping.closure:
         recorder.notice(stepping.where)
-        recorder.norms.settle()
+        stepping.norm = recorder.norms.total(recorder.with_gradient(stepping.number))
     recorder.stepping.remove(stepping)
     if stepping.skipped:
         recorder.write(Skip(where=stepping.where, optimizer=stepping.number))
@@ -122,7 +123,7 @@ def _end(recorder, optimizer, frame) -> None:
         moved = math.nan if stepping.weights is None else _distance(stepping.weights, _weights(optimizer))
         place = recorder.write(Step(
             where=stepping.where, optimizer=stepping.number, parameters=places, lr=stepping.lr, moved=moved,
-            through_scaler=stepping.through_scaler, norm=recorder.norms.total(places)))
+            through_scaler=stepping.through_scaler, norm=stepping.norm))
         recorder.change(places, lambda p: provenance.with_step(p, place))
     recorder.updated(stepping.number, made=not stepping.skipped)
     # Some optimizers work in the gradients' memory, or put other tensors in their place; torch's do not go so far.

@@ -1,7 +1,8 @@
 """Which gradients there are, and whether one was changed, replaced or cleared since somebody last looked.
 
 A change is known by the identity of `p.grad` and by its version, which every in-place operation raises (but not one
-through `.data` or numpy). Gradients are held weakly: the ledger must not keep their memory once the loop let go of it.
+through `.data` or numpy). Gradients are held weakly, since the ledger must not keep their memory once the loop let go
+of it; those of a loop that clears them by nothing but zero_grad may be held by themselves, which costs less.
 """
 
 from collections.abc import Sequence
@@ -9,8 +10,9 @@ from operator import is_
 from typing import NamedTuple
 from weakref import ref
 
-import torch
 from torch import Tensor
+
+from gradlab.ledger.observe.memory import Memory
 
 
 class Changes(NamedTuple):
@@ -44,7 +46,7 @@ class Watch:
         self._held: list[Tensor | None] | None = None  # those gradients
         self._versions: list[int | None] = []  # of all, empty where only those of the sentinels are known
         self._few: list[int | None] = []
-        self._storages: dict[int, list[int]] | None = None
+        self._memory: Memory | None = None
 
     def add(self, parameter: Tensor) -> int:
         """The place of a parameter, a new one for a parameter not met before."""
@@ -62,7 +64,7 @@ class Watch:
             self._versions = [*self._versions, *_versions([gradient])]
             if gradient is not None:
                 self.present += (place,)
-                self._storages = None
+                self._memory = None
         return place
 
     def appoint(self, sentinels: tuple[int, ...]) -> None:
@@ -121,7 +123,7 @@ class Watch:
             else:
                 self._held = gradients
             self.present = _there(gradients) if self.present else changes.appeared
-            self._storages = None
+            self._memory = None
 
     def catch_up(self) -> bool:
         """Take the gradients for seen as they are now; whether anything had changed."""
@@ -146,7 +148,7 @@ class Watch:
     def clear(self) -> None:
         """All gradients are gone."""
         self._held, self._versions = [None] * len(self.parameters), [None] * len(self.parameters)
-        self._few, self.present, self._storages = [None] * len(self.sentinels), (), None
+        self._few, self.present, self._memory = [None] * len(self.sentinels), (), None
 
     def _last(self) -> list[Tensor | None]:
         return [was() for was in self._refs] if self._held is None else self._held
@@ -162,20 +164,11 @@ class Watch:
             self._versions[place] = None if gradient is None else _version(gradient)
         self._few = self._some_versions()
 
-    def places_of(self, tensor: Tensor) -> list[int]:
-        """The parameters whose gradient a tensor is, is a view of, or shares memory with otherwise."""
-        if self._storages is None:
-            self._storages = {}
-            for place in self.present:
-                gradient = self.parameters[place].grad
-                if gradient is not None and (address := _storage(gradient)) is not None:
-                    self._storages.setdefault(address, []).append(place)
-        sharing = self._storages.get(_storage(tensor), ())
-        if len(sharing) < 2:
-            return list(sharing)
-        begin, end = _extent(tensor)  # gradients that are parts of one buffer
-        return [place for place in sharing if (gradient := self.parameters[place].grad) is not None
-                and (span := _extent(gradient))[0] < end and begin < span[1]]
+    def memory(self) -> Memory:
+        """Where the gradients lie."""
+        if self._memory is None:
+            self._memory = Memory(self.gradients())
+        return self._memory
 
 
 def _there(gradients: list[Tensor | None]) -> tuple[int, ...]:
@@ -198,18 +191,3 @@ def _version(gradient: Tensor) -> int:
         return gradient._version
     except RuntimeError:  # inference tensors have none
         return 0
-
-
-def _storage(tensor: Tensor) -> int | None:
-    try:
-        if tensor.layout is not torch.strided:
-            return id(tensor)
-        return tensor.untyped_storage().data_ptr() or None
-    except (RuntimeError, NotImplementedError):  # functorch's and other tensors without memory of their own
-        return None
-
-
-def _extent(tensor: Tensor) -> tuple[int, int]:
-    begin = tensor.data_ptr()
-    reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    return begin, begin + (reach + 1) * tensor.element_size() * (tensor.numel() > 0)
