@@ -119,6 +119,7 @@ def _frame(axes, name: str, threshold: float | None, floor: float | None, top: f
                           fontsize=8)
     if name.startswith("norm") and threshold is not None:
         axes.axhline(threshold, color=INK, linewidth=1, linestyle="--")
+        axes.set_ylim(top=min(axes.get_ylim()[1], 100 * threshold))  # an explosion would flatten all the rest
         axes.annotate(f"max_norm {threshold:g} ", (1.0, threshold), xycoords=("axes fraction", "data"), va="bottom",
                       ha="right", fontsize=8)
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from notebook_source import CELL_ID, KERNELSPEC, NEARLY_MARKER
+from notebook_source import CELL_ID, HIDDEN, KERNELSPEC, NEARLY_MARKER
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE_LIMIT = 1_000_000  # bytes; code hosts stop showing notebooks soon above this
@@ -40,7 +40,8 @@ def faults(text: str) -> list[str]:
     if counts != list(range(1, len(code) + 1)):  # nbval passes a cell that was never run, whatever it prints
         found.append(f"cells not run, or not once each from the top: execution counts {counts}")
     for name, cell in zip(ids, book["cells"], strict=True):
-        if set(cell["metadata"]) - {"tags"}:
+        folded = {"jupyter": {"source_hidden": True}} if HIDDEN in cell["metadata"].get("tags", []) else {}
+        if {key: value for key, value in cell["metadata"].items() if key != "tags"} != folded:
             found.append(f"cell {name}: metadata besides tags: {sorted(cell['metadata'])}")
         if NEARLY_MARKER.search("".join(cell["source"])):
             found.append(f"cell {name}: a solution marker is left")

@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 MARKER = re.compile(r"^([ \t]*)# (BEGIN|END) SOLUTION$")
 NEARLY_MARKER = re.compile(r"#\W*(BEGIN|END)[\W_]{0,3}SOLUTIONS?\b", re.IGNORECASE)
+HIDDEN = "hide-input"  # the tag that Jupyter Book reads, too
 HEADING = re.compile(r"^#{1,6}\s+(.+)$", re.MULTILINE)
 CELL_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")  # what nbformat allows
 
@@ -42,6 +43,8 @@ def render(source: Path, solved: bool) -> NotebookNode:
         new = (nbformat.v4.new_code_cell if is_code else nbformat.v4.new_markdown_cell)(text, id=name)
         if tags := cell.metadata.get("tags"):
             new.metadata["tags"] = list(tags)
+            if HIDDEN in tags:  # what a question's code would give away; JupyterLab folds it away
+                new.metadata["jupyter"] = {"source_hidden": True}
         cells.append(new)
     book = nbformat.v4.new_notebook(cells=cells)
     book.nbformat_minor = 5  # the first version with cell ids

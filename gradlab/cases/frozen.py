@@ -53,8 +53,9 @@ CASE = Case(
     mended=mended,
     shows=(
         "The loss is multiplied by 65,536 before the backward pass, and so are all gradients. The clip cuts them to "
-        "length 1, and `scaler.step` then divides that by 65,536. Every update is clipped, and none moves the weights "
-        "by as much as a ten-thousandth. Loss scaling alone is harmless, because `scaler.step` undoes it first."),
+        "length 1, and `scaler.step` then divides that by 65,536. Every update is clipped, and no gradient that "
+        "reaches the optimizer is longer than 1 / 65,536. Loss scaling alone is harmless, because "
+        "`scaler.step` undoes it first."),
     report=(
         "Lightning clipped right after the backward pass and unscaled later. The result \"may lead to a very flat "
         "learning curve\", says one report; in another GPT had roughly the same curve in every configuration but "

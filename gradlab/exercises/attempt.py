@@ -54,48 +54,60 @@ def attempt(call: Callable[[], Any], seconds: float) -> Attempt:
 
 
 class _Worker(threading.Thread):
-    """The thread a call runs in. `end` raises an error in it from outside, as long as it is `running`."""
+    """The thread a call runs in. `end` raises errors in it from outside, as long as the call is `open`."""
 
     def __init__(self, call: Callable[[], Any]):
         super().__init__(daemon=True, name="attempt")
         self.call, self.value, self.fault = call, None, None
-        self.begun, self.running, self.finished = False, True, threading.Event()
+        self.open, self.inside, self.finished = True, True, threading.Event()
         self.sending, self.last_sent = threading.Lock(), float("inf")
         self.time_up = self._time_up()
 
     def ident_inside(self) -> int | None:
-        """The thread's number while it runs the call; when a thread has ended another one may get its number."""
-        return self.ident if self.running else None
+        """The thread's number while it runs; when a thread has ended another one may get its number."""
+        return self.ident if self.inside else None
 
     def run(self):
-        while True:
-            try:
-                if not self.begun:
-                    self.begun = True
-                    with one_thread():
-                        self._call()
-                with self.sending:  # from here on nobody sends
-                    self.running = False
-                self._pause()  # an error that is still on its way arrives in here
-                return self.finished.set()
-            except BaseException as error:  # one from outside that came after the call had ended
-                self.fault = self.fault or Fault(type(error))
+        self._layer(3)
+        self.inside = False
+        self.finished.set()
+
+    def _layer(self, more: int):
+        """Make the call inside some more layers. An error from outside that comes after it has ended ends a layer.
+
+        There are at most two of them, one on its way and one that is being sent, since Python delivers none between
+        the end of the call and `open` being False.
+        """
+        try:
+            if more:
+                self._layer(more - 1)
+            else:
+                with one_thread():
+                    self._call()
+            with self.sending:  # what was being sent is sent now
+                pass
+            self._nothing()  # and arrives here, for Python looks for errors from outside when a function begins
+        except BaseException:
+            pass
 
     def _call(self):
         try:
-            self.value = self.call()
-        except BaseException as error:
-            self.fault = fault(error)
+            try:
+                self.value = self.call()
+            except BaseException as error:
+                self.fault = fault(error)
+        finally:
+            self.open = False
 
-    def _pause(self):
-        """Nothing: Python looks for errors from outside whenever a function begins."""
+    def _nothing(self):
+        pass
 
     def end(self):
         """Have the call end if it has not, or give up."""
         self.last_sent = time.monotonic() + INSIST
         while not self.finished.is_set() and time.monotonic() < self.last_sent + 0.1:
             with self.sending:
-                if self.running and self.ident is not None:
+                if self.open and self.ident is not None:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(
                         ctypes.c_ulong(self.ident), ctypes.py_object(self.time_up))
             self.finished.wait(0.002)
@@ -113,7 +125,7 @@ class _Worker(threading.Thread):
 
             def __init__(self, *args):
                 type(self).caught += 1
-                if type(self).caught > 1 and time.monotonic() > worker.last_sent:
+                if worker.open and type(self).caught > 1 and time.monotonic() > worker.last_sent:
                     threading.Event().wait()
 
         return Insisted

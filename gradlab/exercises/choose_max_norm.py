@@ -131,7 +131,7 @@ def unexplained(mine: Trial, right: Trial) -> str:
 EXERCISE = Exercise(
     name="choose-max-norm",
     title="A limit from measured norms",
-    minutes=8,
+    minutes=10,
     difficulty=2,
     lab="01_clipping",
     task=TASK,

@@ -59,7 +59,8 @@ class Verdict:
         display(drawing)
 
     def _drawing(self) -> Any:
-        # A right answer is drawn only where the drawing agrees: rules on order cannot know what the values were.
+        # The drawing must not contradict the card: what happened is drawn, and judged only where both say the same.
         if not self.ledger or self.outcome == "right" and self.ledger.findings():
             return None
-        return self.ledger.draw()
+        same = [finding for finding in self.ledger.findings("info") if finding.pitfall == self.pitfall]
+        return self.ledger.draw(findings=same or None, judged=bool(same) or self.outcome == "right")

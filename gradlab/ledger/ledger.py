@@ -84,11 +84,11 @@ class Ledger(Sequence[Event]):
         return [replace(finding, where=self[finding.events[-1]].where) if finding.events else finding
                 for finding in rules.findings(self, level)]
 
-    def draw(self, step: int | None = None):
-        """A `Picture` of the ledger, or of the window of one update alone (`step`, from 0)."""
+    def draw(self, step: int | None = None, findings: Sequence[Finding] | None = None, *, judged: bool = True):
+        """A `Picture` of one update: `step`, from 0, or the first one that is wrong. `gradlab.ledger.picture.draw`."""
         from gradlab.ledger import picture
 
-        return picture.draw(self, step=step)
+        return picture.draw(self, step, findings, judged=judged)
 
     def text(self) -> str:
         """One line an event: the line of code, what was done, and what it did."""

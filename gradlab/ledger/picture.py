@@ -28,7 +28,8 @@ BELONGS = {
 }
 
 
-def draw(ledger: Sequence[Event], step: int | None = None, findings: Sequence | None = None) -> Picture:
+def draw(ledger: Sequence[Event], step: int | None = None, findings: Sequence | None = None, *,
+         judged: bool = True) -> Picture:
     """Draw one update of a ledger: a row for each event, in the order in which the code ran.
 
     Beside each row stands the line of code, and a river as wide as the logarithm of the gradient's norm: pale before
@@ -39,10 +40,13 @@ def draw(ledger: Sequence[Event], step: int | None = None, findings: Sequence | 
     - `step`: the number of the update, from 0 (of optimizer 0; negative from the end). By default the first one that
       a finding marks, else the first one
     - `findings`: by default `ledger.findings()`; the first one that marks this update is shown
+    - `judged=False`: say only what happened, neither good nor bad
 
     Raises IndexError if there is no such update.
     """
-    if findings is None and hasattr(ledger, "findings"):
+    if not judged:
+        findings = None
+    elif findings is None and hasattr(ledger, "findings"):
         findings = ledger.findings()
     number, count, places = choose(ledger, step, findings[0].events if findings else ())
     here = [finding for finding in findings or () if not finding.events or set(finding.events) & set(places)]

@@ -28,7 +28,7 @@ LIMIT = (
     ),
     Pitfall(
         id="always-clipped",
-        name="A limit below every norm",
+        name="A limit that sets the size of the step",
         section=SECTION,
         belief="max_norm=1 is the number, whatever the norms are.",
         happens="If every step is clipped, SGD (momentum 0.9, 250 steps) has a new step size: at learning rate 0.1 "

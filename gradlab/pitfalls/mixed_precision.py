@@ -45,8 +45,8 @@ MIXED_PRECISION = (
                      "one {norm_true}.",
             "raised": "unscale_ ran on line {line_first} and again on line {line_second}, for the same optimizer and "
                       "within the same window.",
-            "update-missing": "unscale_ ran on line {line_first} in an earlier window, and no update() ended that "
-                              "window before line {line_second} asked for it again.",
+            "update-missing": "update() never ran after the step: unscale_ ran on line {line_first}, and for the "
+                              "scaler that is still the same step when line {line_second} asks for it again.",
         },
         experiment="Print the gradient norm before and after every line that unscales.",
         threads=("huggingface/accelerate#641", "microsoft/Swin-Transformer#311", "Haian-Jin/LVSM#19"),

@@ -66,7 +66,7 @@ print(f"{sum(sizes):,} parameters in {len(sizes)} tensors")
 # | chart | what it answers |
 # |---|---|
 # | **loss** | Does it learn? Falling is good, jumping is a warning, gone is divergence. |
-# | **gradient norm** | How long is the gradient, before and after clipping? The step line is the threshold, `max_norm`. |
+# | **gradient norm** | How long is the gradient, before and after clipping? The dashed line is the threshold, `max_norm`. |
 # | **clipped steps** | How often did clipping act among the last 25 updates? |
 # | **update / parameter** | How far does one update move the weights, compared with their size? The line at −3 means a thousandth. |
 #
@@ -75,12 +75,12 @@ print(f"{sum(sizes):,} parameters in {len(sizes)} tensors")
 # Say aloud what you expect *before* you press Run. People who predict first remember what they saw; people who only
 # watch often do not.
 #
-# 1. Switch clipping off, set `lr` to 1, press **Reset**, then **Run**. How many updates does it live?
+# 1. Switch clipping off (untick **clip**), set `lr` to 1, press **Reset**, then **Run**. How many updates does it live?
 # 2. Press **Pin**, switch clipping on with `max_norm` 1, **Reset**, **Run**. What changed, and in which chart do you see
 #    it first?
 # 3. Clipping off again, but `lr` 0.3. Was clipping ever the point?
 #
-# The same three experiments without the panel, so that you can trust your eyes. `run` is what you use in your own
+# The first of them without the panel, so that you can trust your eyes. `run` is what you use in your own
 # scripts, too:
 
 # %% tags=["nbval-ignore-output"]
@@ -103,7 +103,9 @@ claim(
     "lr 1 without clipping is lost before update 100",
     all(h.diverged and h.first_nonfinite_step < 100 for h in lost),
 )
-claim("lr 1 with max_norm 1 survives", all(h.final_loss < 2 for h in clipped))
+claim(
+    "lr 1 with max_norm 1 survives these 150 updates", all(h.final_loss < 2 for h in clipped)
+)
 claim(
     "lr 0.3 without any clipping survives as well, and ends lower",
     max(h.final_loss for h in slower) < min(h.final_loss for h in clipped),
@@ -117,7 +119,8 @@ plot.runs(
 # %% [markdown]
 # A sentence that this course states as a fact is checked by the cell beside it: `claim(...)` and `check(...)` measure,
 # and they stop with an error where the sentence is not true on your machine. The third one should make you curious.
-# Clipping saved the run at `lr` 1, and a smaller learning rate did so better. What clipping is for, and what it is not
+# Clipping saved the run at `lr` 1 for these 150 updates, and a smaller learning rate did so better. (Let the panel go on
+# for some hundred more.) What clipping is for, and what it is not
 # for, is the subject of the next lab.
 #
 # ## How a check speaks
@@ -132,18 +135,22 @@ from gradlab import exercises
 
 
 def lr_at(step, base_lr, warmup_steps):
-    """The learning rate at `step`, which is 0 at the first update, 1 at the second, and so on."""
+    """The learning rate at `step`, which is 0 at the first update, 1 at the second, and so on.
+
+    After the warmup it stays at `base_lr`. `warmup_steps` may be 0: then there is none.
+    """
     return base_lr * min(1.0, step / max(warmup_steps, 1))
 
 
 exercises.get("warmup").check(lr_at)
 
 # %% [markdown]
-# Mend it: change the function and run the cell again until the verdict is *right*. If you are stuck,
-# `exercises.get("warmup").hint(1)` gives a nudge, `hint(2)` nearly the answer, and after that `solution()` shows one.
+# Mend it: change the function and run the cell again until the verdict is *right*. If you are stuck, add a cell (press
+# *B*): `exercises.get("warmup").hint(1)` gives a nudge, `hint(2)` nearly the answer, and after that `solution()` shows one.
 #
 # A question with circles before its answers wants to be answered *before* you go on. Some are predictions: choose,
-# press **Commit**, and a later cell lays your choice over what happened. Nobody keeps a score.
+# press **Commit**, and a later cell lays your choice over what happened. Nobody keeps a score. Their code is folded away,
+# because it knows the answers; run the bar with the three dots like any other cell.
 #
 # ## How to go on
 #

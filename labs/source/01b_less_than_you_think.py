@@ -31,13 +31,14 @@ from gradlab.data import NumberWords, lowest_loss
 from gradlab.model import cross_entropy
 from gradlab.train import make_model
 
+# %% tags=["hide-input"]
 display(
     recall(
-        "Your log says `grad norm 37.2`, and you have set `max_norm=1.0`. Which norm did the optimizer use?",
+        "A correct loop logs `grad norm 37.2`, with `max_norm=1.0`. Which norm did the optimizer use?",
         {
             "37.2": "That is what clipping found, and what `clip_grad_norm_` returns.",
             "1.0": "37.2 came in and was multiplied by 1 / 37.2.",
-            "It cannot be said": "It can: a gradient above the limit leaves with the length of the limit.",
+            "It cannot be said": "In a correct loop it can: a gradient above the limit leaves with the length of the limit.",
         },
         answer="1.0",
         pitfalls={"37.2": "reported-norm-is-pre-clip"},
@@ -56,11 +57,31 @@ display(
 # %% [markdown]
 # ## 2 · The share of clipped updates
 #
-# The setting of the last lab: a transformer, plain SGD with momentum, runs of 100 updates, three seeds or more each. At
-# learning rate 3 it needs a tight limit. Now double the learning rate *and* halve the limit.
+# The setting of the last lab: a transformer and plain SGD with momentum. At learning rate 1 it was lost without clipping,
+# and `max_norm` 1 carried it through 150 updates. Let it go on to 500:
 
 # %%
 sgd = Recipe(optimizer="sgd", lr=1.0)
+long_runs = run_seeds(sgd.replace(steps=500), 3)
+
+claim(
+    "on each of three seeds the loss is higher at update 500 than at 150, by more than 0.2",
+    all(np.median(h.loss[-100:]) > np.median(h.loss[130:150]) + 0.2 for h in long_runs),
+)
+claim(
+    "and more of the last 100 updates are clipped than of the first 150",
+    all(np.mean(h.clipped[-100:]) > np.mean(h.clipped[:150]) for h in long_runs),
+)
+claim("none of them turns infinite or NaN", not any(h.diverged for h in long_runs))
+plot.runs({"lr 1, max_norm 1": long_runs}, ["loss", "norm_before"], threshold=1.0)
+
+# %% [markdown]
+# Clipping has bounded the steps, and nothing overflowed. It has not made this learning rate a good one.
+#
+# From here on runs are 100 updates long, with three seeds or more each. At learning rate 3 the model needs a tight limit.
+# Now double the learning rate *and* halve the limit.
+
+# %%
 short = sgd.replace(steps=100)
 SEEDS = 5
 
@@ -225,7 +246,7 @@ claim(
 # Most transformers are not trained with SGD but with Adam or AdamW. Take AdamW at a good learning rate, and a threshold
 # so small that *every* update is clipped, to less than a tenth of its length.
 
-# %%
+# %% tags=["hide-input"]
 tiny_limit = predict(
     "AdamW with `max_norm` 0.01, against AdamW without clipping. The final loss is:",
     {
@@ -403,7 +424,7 @@ check(
 #
 # ## 6 · What to remember
 
-# %%
+# %% tags=["hide-input"]
 display(
     recall(
         "An AdamW run is unstable because its learning rate is too high. A colleague proposes `max_norm=0.1` instead of 1.0. What do you expect?",

@@ -44,7 +44,7 @@ def unexplained(mine: Trial, right: Trial) -> str:
 EXERCISE = Exercise(
     name="clip-by-global-norm",
     title="Clip by the global norm",
-    minutes=12,
+    minutes=10,
     difficulty=2,
     lab="01_clipping",
     task=TASK,

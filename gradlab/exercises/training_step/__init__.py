@@ -38,9 +38,9 @@ def training_step(model, optimizer, scaler, micro_batches, loss_fn, max_norm):
 EXERCISE = Exercise(
     name="training-step",
     title="One whole training step",
-    minutes=20,
+    minutes=15,
     difficulty=3,
-    lab="04_mixed_precision",
+    lab="01_clipping",
     task=TASK,
     signature="def training_step(model, optimizer, scaler, micro_batches, loss_fn, max_norm)",
     right=training_step,
