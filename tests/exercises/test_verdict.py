@@ -130,6 +130,24 @@ def test_a_right_step_is_drawn_too(monkeypatch):
     assert isinstance(drawing, Picture) and "unscale, clip, step" in drawing.alt
 
 
+def forgets_to_divide(model, optimizer, scaler, micro_batches, loss_fn, max_norm):
+    optimizer.zero_grad()
+    for batch in micro_batches:
+        scaler.scale(loss_fn(model, batch)).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+
+
+def test_a_drawing_does_not_praise_what_the_card_finds_wrong(monkeypatch):
+    verdict = exercises.get("training-step").check(forgets_to_divide)
+    assert verdict.pitfall == "wrong-accumulation-divisor" and not verdict.ledger.findings()
+    _, drawing = shown(verdict, monkeypatch)
+    assert "nothing to report" not in drawing.alt and "step" in drawing.alt
+    assert "nothing to report" in verdict.ledger.draw().alt
+
+
 def test_a_right_answer_never_stands_above_a_drawing_that_complains(monkeypatch):
     verdict = made("right", None, ledger=exercises.get("training-step").check(clips_after_the_step).ledger)
     assert verdict.ledger.findings()

@@ -121,6 +121,13 @@ def test_cells_keep_kind_text_and_tags_and_nothing_else(tmp_path):
     nbformat.validate(book)
 
 
+def test_the_code_of_a_question_is_folded_away_and_of_nothing_else(tmp_path):
+    source = tmp_path / "01_x.py"
+    source.write_text('# %% tags=["hide-input"]\nask()\n\n# %%\nrun()\n')
+    asked, ran = render(source, False).cells
+    assert asked.metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}} and ran.metadata == {}
+
+
 @pytest.mark.parametrize("marker", ["tag=['x']", 'tag=["x"]', 'tags=["x" slow', 'hidden=true id="x"'])
 def test_a_cell_marker_that_would_be_lost_is_refused(tmp_path, marker):
     with pytest.raises(BuildError, match="cannot read its marker"):

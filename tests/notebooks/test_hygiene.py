@@ -114,3 +114,13 @@ def test_a_fault_is_reported(name):
     complaint, broken = BREAKS[name][0], fit()
     BREAKS[name][1](broken)
     assert any(complaint in fault for fault in faults(json.dumps(broken)))
+
+
+def test_only_the_cell_of_a_question_may_be_folded():
+    book = fit()
+    book.cells[1].metadata["jupyter"] = {"source_hidden": True}
+    assert any("metadata besides tags" in fault for fault in faults(json.dumps(book)))
+    book.cells[1].metadata["tags"] = ["hide-input"]
+    assert faults(json.dumps(book)) == []
+    del book.cells[1].metadata["jupyter"]
+    assert any("metadata besides tags" in fault for fault in faults(json.dumps(book)))
