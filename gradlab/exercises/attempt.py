@@ -11,7 +11,7 @@ from gradlab.exercises.fault import Fault, fault, whereabouts
 from gradlab.exercises.surroundings import Surroundings
 from gradlab.threads import one_thread
 
-INSIST = 0.5  # seconds for which a call that is out of time is asked to end, again and again
+INSIST = 0.5  # seconds for which a call may catch the error that ends it; after that it is stopped where it is
 
 
 class TimeUp(BaseException):
@@ -35,7 +35,7 @@ def attempt(call: Callable[[], Any], seconds: float) -> Attempt:
     """Call `call` in a thread of its own and say what became of it, after at most `seconds` and a moment.
 
     The thread computes with one torch thread and with gradients on. What it prints and warns of is kept from the
-    screen; its input is empty. A call that cannot be ended, because it sleeps, is left behind.
+    screen; its input is empty. A call that cannot be ended, because it sleeps, is left behind and ended later.
 
     Errors: RuntimeError from inside another attempt; KeyboardInterrupt when the waiting thread is interrupted, after
     the call was ended.
@@ -53,6 +53,14 @@ def attempt(call: Callable[[], Any], seconds: float) -> Attempt:
     return Attempt(worker.value, worker.fault, around.printed, around.warned)
 
 
+class _Sent(BaseException):
+    """Raised in the waiting thread by itself."""
+
+
+_send = ctypes.pythonapi.PyThreadState_SetAsyncExc
+_send.argtypes = (ctypes.c_ulong, ctypes.py_object)
+
+
 class _Worker(threading.Thread):
     """The thread a call runs in. `end` raises errors in it from outside, as long as the call is `open`."""
 
@@ -60,7 +68,8 @@ class _Worker(threading.Thread):
         super().__init__(daemon=True, name="attempt")
         self.call, self.value, self.fault = call, None, None
         self.open, self.inside, self.finished = True, True, threading.Event()
-        self.sending, self.last_sent = threading.Lock(), float("inf")
+        self.sending, self.ended, self.last_sent = threading.Lock(), threading.Lock(), float("inf")
+        self.ended.acquire()  # a lock and not the event, for `end` may call nothing of Python's
         self.time_up = self._time_up()
 
     def ident_inside(self) -> int | None:
@@ -71,6 +80,7 @@ class _Worker(threading.Thread):
         self._layer(3)
         self.inside = False
         self.finished.set()
+        self.ended.release()
 
     def _layer(self, more: int):
         """Make the call inside some more layers. An error from outside that comes after it has ended ends a layer.
@@ -103,14 +113,20 @@ class _Worker(threading.Thread):
         pass
 
     def end(self):
-        """Have the call end if it has not, or give up."""
-        self.last_sent = time.monotonic() + INSIST
-        while not self.finished.is_set() and time.monotonic() < self.last_sent + 0.1:
+        """Have the call end if it has not, or stop; one that does neither in time is seen to by another thread."""
+        self.patience = time.monotonic() + INSIST
+        if not self._insist(self.patience + 0.1, 0.002):
+            threading.Thread(target=self._insist, args=(float("inf"), 0.02), daemon=True, name="attempt's end").start()
+
+    def _insist(self, until: float, pause: float) -> bool:
+        """Raise errors in the call, one after the other, and say whether it has ended or stopped."""
+        while not (self.finished.is_set() or self.stopped) and time.monotonic() < until:
             with self.sending:
                 if self.open and self.ident is not None:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(
                         ctypes.c_ulong(self.ident), ctypes.py_object(self.time_up))
-            self.finished.wait(0.002)
+            self.finished.wait(pause)
+        return self.finished.is_set() or self.stopped
 
     def _time_up(self) -> type[TimeUp]:
         """A class of its own for each call, that knows how often it was caught.
@@ -125,7 +141,8 @@ class _Worker(threading.Thread):
 
             def __init__(self, *args):
                 type(self).caught += 1
-                if worker.open and type(self).caught > 1 and time.monotonic() > worker.last_sent:
+                if worker.open and type(self).caught > 1 and time.monotonic() > worker.patience:
+                    worker.stopped = True
                     threading.Event().wait()
 
         return Insisted
