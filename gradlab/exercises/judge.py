@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradlab import pitfalls
-from gradlab.exercises.attempt import TimeUp
+from gradlab.exercises.alarm import TimeUp
 from gradlab.exercises.calling import refusal, untouched
 from gradlab.exercises.fingerprints import agree, match, same
 from gradlab.exercises.mistakes import Diagnosis, Rule

@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import os
 import sys
 import threading
 import warnings
@@ -116,7 +117,11 @@ class _ByThread:
 
 
 _SETTINGS = (  # how each is read, and how it is set
+    (os.getcwd, os.chdir),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
     (torch.get_default_dtype, torch.set_default_dtype),
+    (lambda: torch.get_default_device().type, lambda kind: torch.set_default_device(None if kind == "cpu" else kind)),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
     (lambda: (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()),
      lambda chosen: torch.use_deterministic_algorithms(chosen[0], warn_only=chosen[1])),

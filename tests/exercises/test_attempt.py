@@ -1,5 +1,6 @@
 """Whatever a call does, an attempt comes back."""
 
+import itertools
 import signal
 import sys
 import threading
@@ -8,7 +9,9 @@ import time
 import pytest
 import torch
 
-from gradlab.exercises.attempt import TimeUp, attempt
+from gradlab import ledger
+from gradlab.exercises.alarm import TimeUp
+from gradlab.exercises.attempt import attempt
 
 
 @pytest.fixture(autouse=True)
@@ -100,11 +103,51 @@ def loop_that_catches_everything():
             pass
 
 
+def loop_inside_a_list():
+    return [number for number in itertools.count() if number < 0]
+
+
 def loop_inside_a_finally():
     try:
         loop()
     finally:
         loop()
+
+
+def loop_in_many_that_catch_everything():
+    while True:
+        try:
+            while True:
+                try:
+                    loop_that_catches_everything()
+                except BaseException:
+                    continue
+        except BaseException as error:
+            str(error)
+        finally:
+            try:
+                loop()
+            except BaseException:
+                pass
+
+
+def recursion_that_catches_everything():
+    while True:
+        try:
+            recursion_that_catches_everything()
+        except BaseException:
+            pass
+
+
+def generator_that_catches_everything():
+    def numbers():
+        while True:
+            try:
+                yield 1
+            except BaseException:
+                pass
+
+    return [number for number in numbers() if not number]
 
 
 def returns_when_its_time_is_up():
@@ -115,7 +158,10 @@ def returns_when_its_time_is_up():
 
 
 @pytest.mark.parametrize("endless", (loop, loop_that_catches_everything, loop_inside_a_finally,
-                                     returns_when_its_time_is_up, lambda: time.sleep(1000)))
+                                     loop_in_many_that_catch_everything, recursion_that_catches_everything,
+                                     generator_that_catches_everything, returns_when_its_time_is_up,
+                                     lambda: time.sleep(1000), lambda: threading.Event().wait(),
+                                     lambda: exec("while True: pass")))
 def test_a_call_that_does_not_end_is_ended(endless):
     began = time.monotonic()
     tried = attempt(endless, 0.2)
@@ -167,3 +213,62 @@ def test_an_interrupt_of_the_waiting_thread_passes_through():
     assert sys.stdout is screen
     assert attempt(lambda: 7, 5).value == 7
     wait_for(lambda: threading.active_count() == before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a thread cannot be interrupted there")
+def test_an_interrupt_ends_a_call_that_catches_it():
+    here = threading.get_ident()
+
+    def interrupted():
+        signal.pthread_kill(here, signal.SIGINT)
+        loop_that_catches_everything()
+
+    with pytest.raises(KeyboardInterrupt):
+        attempt(interrupted, 1000)
+
+
+def test_signals_and_traces_are_as_they_were():
+    def heard(number, frame):
+        pass
+
+    signals = [signal.SIGINT, getattr(signal, "SIGURG", signal.SIGINT)]
+    trace, limit = sys.gettrace(), sys.getrecursionlimit()
+    before = [signal.signal(number, heard) for number in signals]
+    try:
+        for call in (lambda: 7, loop, loop_that_catches_everything):
+            attempt(call, 0.1)
+            assert [signal.getsignal(number) for number in signals] == [heard, heard]
+            assert (sys.gettrace(), sys.getrecursionlimit()) == (trace, limit)
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+def test_in_another_thread_a_call_is_ended_too():
+    tried = []
+
+    def elsewhere():
+        tried.extend(attempt(call, 0.2) for call in (loop, lambda: 7, lambda: 1 / 0, loop_inside_a_list))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join(60)
+    assert [each.value for each in tried] == [None, 7, None, None]
+    assert [each.fault and each.fault.type for each in tried] == [TimeUp, None, ZeroDivisionError, TimeUp]
+
+
+def test_gradlab_is_not_ended_in_the_middle_of_its_own_work():
+    """A record that has begun is also ended, and torch is as it was."""
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    patched = torch.optim.SGD.step, torch.Tensor.backward, torch.nn.utils.clip_grad_norm_
+
+    def records_for_ever():
+        while True:
+            with ledger.record(model, optimizer):
+                model(torch.ones(2)).sum().backward()
+                optimizer.step()
+
+    for _ in range(3):
+        assert attempt(records_for_ever, 0.1).fault.type is TimeUp
+        assert (torch.optim.SGD.step, torch.Tensor.backward, torch.nn.utils.clip_grad_norm_) == patched

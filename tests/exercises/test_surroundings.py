@@ -1,5 +1,6 @@
 """What lies around a call stays as it was, and what the call says is kept."""
 
+import os
 import sys
 import threading
 import warnings
@@ -76,10 +77,17 @@ def test_torch_is_as_it_was():
         torch.set_num_threads(2)
         torch.use_deterministic_algorithms(True)
         torch.autograd.set_detect_anomaly(True)
+        torch.set_default_device("meta")
+        torch.set_float32_matmul_precision("medium")
+        torch.autocast("cpu").__enter__()
+        os.chdir("/")
+        sys.setrecursionlimit(5000)
 
     def settings():
         return (torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads(),
-                torch.are_deterministic_algorithms_enabled(), torch.is_anomaly_enabled())
+                torch.are_deterministic_algorithms_enabled(), torch.is_anomaly_enabled(), torch.get_default_device(),
+                torch.get_float32_matmul_precision(), torch.is_autocast_enabled("cpu"), os.getcwd(),
+                sys.getrecursionlimit())
 
     before, state = settings(), torch.get_rng_state()
     assert attempt(upset, 120).fault is None  # torch loads a compiler for one of these
