@@ -198,7 +198,16 @@ def test_a_call_that_catches_everything_stops_working():
     assert turns[0] == stopped
 
 
+@pytest.fixture
+def interruptible():
+    """Interrupts are heard, also where the tests run in the background of a shell, which ignores them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a thread cannot be interrupted there")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_of_the_waiting_thread_passes_through():
     here = threading.get_ident()
 
@@ -216,6 +225,7 @@ def test_an_interrupt_of_the_waiting_thread_passes_through():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a thread cannot be interrupted there")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_a_call_that_catches_it():
     here = threading.get_ident()
 
@@ -224,7 +234,7 @@ def test_an_interrupt_ends_a_call_that_catches_it():
         loop_that_catches_everything()
 
     with pytest.raises(KeyboardInterrupt):
-        attempt(interrupted, 1000)
+        attempt(interrupted, 100)
 
 
 def test_signals_and_traces_are_as_they_were():
