@@ -55,6 +55,7 @@ class Alarm:
     def _with_signals(self, function):
         bell = threading.Thread(target=self._ring, args=(threading.get_ident(),), daemon=True, name="alarm")
         before, trace = {number: signal.getsignal(number) for number in {_RING, signal.SIGINT}}, sys.gettrace()
+        wakeup = signal.set_wakeup_fd(-1)  # an event loop has no use for hundreds of rings
         try:
             for number, handler in before.items():
                 if number == _RING or callable(handler):  # who ignores interrupts goes on to
@@ -69,6 +70,7 @@ class Alarm:
                 sys.settrace(trace)
             for number, handler in before.items():
                 signal.signal(number, handler)
+            signal.set_wakeup_fd(wakeup)
             if self._interrupted:
                 raise KeyboardInterrupt
 
