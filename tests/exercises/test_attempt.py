@@ -198,14 +198,6 @@ def test_a_call_that_catches_everything_stops_working():
     assert turns[0] == stopped
 
 
-@pytest.fixture
-def interruptible():
-    """Interrupts are heard, also where the tests run in the background of a shell, which ignores them."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="a thread cannot be interrupted there")
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_of_the_waiting_thread_passes_through():

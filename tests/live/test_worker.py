@@ -170,6 +170,7 @@ def test_workers_that_share_a_turn_never_train_at_once():
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system cannot interrupt one thread")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_of_wait_stops_the_run_and_returns_when_its_thread_is_done():
     begun, ended = [], []
 
