@@ -7,6 +7,7 @@ from functools import cached_property
 from gradlab import pitfalls
 from gradlab.cases import log, pages, picture
 from gradlab.cases.log import Log, Loop
+from gradlab.cases.suspects import suspect
 from gradlab.ledger import Finding, Ledger
 from gradlab.plot import Picture
 from gradlab.predict import predict
@@ -79,10 +80,16 @@ class Case:
                             caption=self.finding.message if self.finding else "", **self.look)
 
     def diagnose(self, choice: str | int | None = None) -> Choice:
-        """A question with the suspects as options, to be answered from the trace. `choice` commits an answer."""
-        asked = predict(self.question, [pitfalls.get(id).name for id in self.suspects])
+        """A question with the suspects as options, to be answered from the trace.
+
+        `choice` commits an answer: a pitfall's id or name, or an option's letter or place.
+        """
+        options = [suspect(id) for id in self.suspects]
+        asked = predict(self.question, options)
         if choice is not None:
-            asked.commit(choice)
+            names = {name: option for id, option in zip(self.suspects, options, strict=True)
+                     for name in (id, pitfalls.get(id).name)}
+            asked.commit(names.get(choice, choice))
         return asked
 
     def loop(self) -> pages.Page:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradlab import pitfalls
+from gradlab.cases.suspects import suspect
 from gradlab.pitfalls.pitfall import FIGURES
 from gradlab.predict.card import FRAME, SOFT
 from gradlab.predict.prose import words
@@ -78,7 +79,7 @@ def cure(loop: Loop, mended: Loop) -> Page:
 def verdict(case: Case, diagnosis) -> Page:
     """The diagnosis beside the truth, what the pitfall does, what it did here, what cured it and where it happened."""
     pitfall = pitfalls.get(case.pitfall)
-    card = diagnosis.reveal(pitfall.name)
+    card = diagnosis.reveal(suspect(case.pitfall))
     mend = cure(case.program, case.mended)
     parts = [("The belief", pitfall.belief), ("What happens", f"{pitfall.happens} (Figures: {FIGURES}.)"),
              ("In this loop", case.shows), ("What cured it", mend), ("Where it happened", case.report)]

@@ -51,8 +51,10 @@ CASE = Case(
     shows=(
         "The factor of update 0 is 0 / 10. A first forward and backward pass are paid for, AdamW counts an update, "
         "and the weights stay. The log hides it, because it reads the rate after the scheduler has moved: each line "
-        "shows the rate of the next update. One update of many is a small loss; a scheduler that moves once an epoch "
-        "would lose the whole first epoch."),
+        "shows the rate of the next update. The drawing of the ledger has it in its row `step`, lr 0, and ends with "
+        "\"nothing to report\" all the same, for a first rate of 0 may be meant; `ledger().findings(\"info\")` holds "
+        "the sentence that stands below the last picture. One update of many is a small loss; a scheduler that moves "
+        "once an epoch would lose the whole first epoch."),
     report=(
         "The user had opened an issue at torchtune the day before. A maintainer there answered that a first rate of "
         "0 \"doesn't sound right\", and the user that one lost batch is \"probably not the end of the world\". The "

@@ -99,8 +99,7 @@ def no_number(mine: Trial, right: Trial) -> Diagnosis | None:
 def not_positive(mine: Trial, right: Trial) -> Diagnosis | None:
     """A limit of 0 or below."""
     if (limit := mine.result["limit"]) <= 0:
-        text = f"Your limit came out as {written(limit)}: clipping with it leaves zeros, or turns the gradients around"
-        return Diagnosis("max-norm-not-positive", text, variant="chosen")
+        return say("max-norm-not-positive", "chosen", max_norm=limit)
 
 
 def most_clipped(mine: Trial, right: Trial) -> Diagnosis | None:

@@ -92,6 +92,9 @@ CLIPPING = (
             "": "max_norm={max_norm} multiplied every gradient by {coef}; the weights moved by {moved}.",
             "zero": "max_norm=0 left {n_params} {n_params:gradient|gradients} with nothing but zeros.",
             "negative": "max_norm={max_norm} multiplied every gradient by {coef}: the step now goes uphill.",
+            "off": "max_norm={max_norm} was taken for off: no gradient changed, and nothing told the caller.",
+            "chosen": "Your limit came out as {max_norm}: clipping with it leaves zeros, or turns the gradients "
+                      "around.",
         },
         experiment="Print one gradient before and after your clip, signs included.",
         threads=("strands-labs/robots#2028", "pytorch/pytorch#31367", "OpenNMT/OpenNMT-py#1140"),
@@ -117,6 +120,8 @@ CLIPPING = (
                    "are} NaN.",
             "inf": "The gradient held an inf, so its norm is inf; after clipping {n_bad} of {n} {n:entry is|entries "
                    "are} NaN and {n_zero} {n_zero:is|are} zero.",
+            "cured": "The norm was {norm}, and no clip can repair that: the gradients you left have norm {norm_after}, "
+                     "made up from an entry that is no number.",
             "spike-ignored": "Every entry was finite, so no check stopped this gradient: the step used norm {norm}, "
                              "{ratio} times your limit of {max_norm}.",
             "in-threshold": "Your max_norm came out as {max_norm}: {n_bad} of the {n} {n:norm|norms} it was chosen "
@@ -147,6 +152,7 @@ CLIPPING = (
                         "float32 it is {norm32}, and your coefficient became {coef_yours}.",
             "underflow": "Squares of gradients this small are 0 in {dtype}: your norm came out as {norm}, in float32 "
                          "it is {norm32}.",
+            "wrong-size": "Your norm came out as {norm}, from sums in {dtype}; in float32 it is {norm32}.",
         },
         experiment="Square one float16 entry of 300, and one of 0.0001, and print both.",
         threads=("tracel-ai/burn#5699", "facebookresearch/fairscale#263", "NVIDIA-NeMo/Automodel#825"),

@@ -20,6 +20,8 @@ LIMIT = (
                 "what the step used.",
             "value": "You gave {norm_yours} for the norm after clipping; {norm} is what clip found, and {coef} is "
                      "what it multiplied by.",
+            "returned": "You returned {norm_post}, the norm that is left; the norm before clipping was {norm}, and "
+                        "only that one tells how far over the limit it was.",
         },
         experiment="Print the norm that clip returns, then measure the norm again on the next line.",
         threads=("verl-project/verl#2282", "pytorch/torchtitan#1500", "hiyouga/LlamaFactory#3996"),

@@ -20,6 +20,15 @@ ORDER = (
                    "check stays silent outside an exercise that asks for clipping, for leaving it out is no mistake.",
         messages={
             "": "Nothing was clipped: the step used norm {norm}, and the limit you were given is {max_norm}.",
+            "unchanged": "The gradients you were given still have norm {norm}, and the limit is {max_norm}: nothing "
+                         "was written into these tensors.",
+            "rebound": "You made new tensors; the ones you were given still have norm {norm}, and the limit is "
+                       "{max_norm}.",
+            "of-gradients": "You gave the gradients themselves to torch's clip. It looks at the .grad of each tensor "
+                            "it is given, and these have none: the norm is still {norm}, and the limit is {max_norm}.",
+            "line-of-gradients": "The clip on line {line} was given the gradients themselves. It looks at the .grad of "
+                                 "each tensor it is given, and these have none: the norm is still {norm}, and the "
+                                 "limit is {max_norm}.",
         },
         experiment="Print the norm of all gradients just before the step, beside max_norm.",
         threads=("mlcommons/training#723", "msalhab96/SpeeQ#50"),

@@ -76,8 +76,8 @@ class Pitfall:
     def say(self, variant: str = "", **evidence) -> str:
         """The message, with the evidence in its place.
 
-        Numbers, which may be tensors, are written to four significant digits and whole ones plainly. Sequences are
-        joined by commas, True and False read "on" and "off", text stays as it is.
+        Numbers, which may be tensors, are written to four significant digits, large and whole ones in full. Sequences
+        are joined by commas, True and False read "on" and "off", text stays as it is.
 
         Errors: ValueError for an unknown variant, TypeError for evidence that is missing, unknown or cannot be written.
         """
@@ -119,7 +119,10 @@ class _Quoted:
 
 
 def written(value) -> str:
-    """A value as a sentence quotes it: 1024 as "1024", 0.30000001 as "0.3", 348160.7 as "3.482e5", inf as "inf".
+    """A value as a sentence quotes it: 0.30000001 as "0.3", 7.41619 as "7.416", 60753.4 as "60,753", inf as "inf".
+
+    From 1000 on a size has whole thousands with commas, as in the drawing of a step, so that one number reads the same
+    on a card and in a drawing. Whole numbers count things, lines and steps among them: commas only from 10,000 on.
 
     Errors: TypeError for None and other values without words of their own.
     """
@@ -132,14 +135,13 @@ def written(value) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int):
-        return str(value)
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
     if not isinstance(value, float):
         raise TypeError(f"a message quotes numbers and text, not {type(value).__name__}")
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else f"{value}"
-    if value.is_integer() and abs(value) <= 2**24:  # beyond, float32 knows only whole numbers, and they mean nothing
-        return f"{value:.0f}" if value else "0"  # not "-0"
-    if 1000 <= abs(value) < 99_995:
-        return f"{float(f'{value:.4g}'):.0f}"
+    rounded = float(f"{value:.4g}")
+    if 1000 <= abs(rounded) < 10**7 or value.is_integer() and abs(value) <= 2**24:  # beyond, float32 has no others
+        return f"{value:,.0f}" if value else "0"  # not "-0"
     mantissa, e, exponent = f"{value:.4g}".partition("e")
     return f"{mantissa}e{int(exponent)}" if e else mantissa

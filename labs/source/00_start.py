@@ -48,8 +48,9 @@ check("loss of a model that knows nothing", math.log(len(CHARACTERS)), 3.37, rto
 
 # %% [markdown]
 # The letters follow from the digits, so they can be learned; the digits themselves are random, so they cannot. On average
-# no model can get below 0.271 nats a character here (the dotted line in the panel; a lucky batch may dip below it); a
-# model that knows nothing pays ln 29 = 3.37.
+# no model can get below 0.271 nats a character here (the dotted line in the panel; a lucky batch may dip below it). A nat
+# is the unit of a loss that is taken with the natural logarithm: a model that knows nothing, and gives all 29 characters
+# the same chance, pays ln 29 = 3.37 of them.
 #
 # The model is a transformer of the ordinary kind: 4 blocks of attention and feed-forward layers, 32 numbers wide.
 

@@ -6,6 +6,7 @@ import inspect
 import pytest
 
 from gradlab import cases, pitfalls
+from gradlab.cases.suspects import suspect
 from gradlab.plot import Picture
 
 CASES = [cases.get(name) for name in cases.names()]
@@ -89,10 +90,9 @@ def test_the_verdict_names_the_pitfall_the_cure_and_the_thread(case):
 
 
 def test_a_diagnosis_stands_beside_the_truth_in_the_verdict(small):
-    right = pitfalls.get(small.pitfall).name
+    right, wrong = (suspect(id) for id in (small.pitfall, small.suspects[0]))
     small.diagnose().forget()
     assert "No prediction was committed" in small.verdict()[0].text
-    wrong = next(pitfalls.get(id).name for id in small.suspects if id != small.pitfall)
     assert small.diagnose(wrong).answer == wrong
     text = small.verdict()[0].text
     assert f"{wrong}   [your prediction]" in text and f"{right}   [what happened]" in text
@@ -100,6 +100,16 @@ def test_a_diagnosis_stands_beside_the_truth_in_the_verdict(small):
     small.diagnose(right)
     assert f"{right}   [your prediction, and what happened]" in small.verdict()[0].text
     small.diagnose().forget()
+
+
+def test_a_diagnosis_may_be_given_by_id_name_letter_or_place(small):
+    id = small.suspects[2]
+    for said in (id, pitfalls.get(id).name, "c", 2, suspect(id)):
+        small.diagnose().forget()
+        assert small.diagnose(said).answer == suspect(id)
+    small.diagnose().forget()
+    with pytest.raises(ValueError, match="none of the options"):
+        small.diagnose("it-is-the-seed")
 
 
 def test_nothing_is_run_twice(small):

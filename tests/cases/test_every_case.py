@@ -6,6 +6,7 @@ import re
 import pytest
 
 from gradlab import cases, pitfalls
+from gradlab.cases.suspects import GLOSSES, suspect
 
 CASES = [cases.get(name) for name in cases.names()]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -35,6 +36,25 @@ def test_the_truth_is_one_of_four_suspects_and_all_are_in_the_catalogue(case):
 
 
 @every_case
+def test_every_option_says_what_its_name_means_in_one_line(case):
+    options = case.diagnose().options
+    for id, option in zip(case.suspects, options, strict=True):
+        name, gloss = option.split(": ", 1)
+        assert name == pitfalls.get(id).name and len(gloss.split()) >= 6 and len(option) <= 140
+        assert not re.search(r"\d\.|`|[.!?]$", gloss)
+    assert len({option.split(": ", 1)[1] for option in options}) == 4
+
+
+def test_no_gloss_is_left_over():
+    assert set(GLOSSES) == {id for case in CASES for id in case.suspects}
+
+
+def test_no_length_gives_the_truth_away():
+    ranks = [sorted(case.suspects, key=lambda id: len(suspect(id))).index(case.pitfall) for case in CASES]
+    assert len(set(ranks)) >= 3
+
+
+@every_case
 def test_the_thread_that_a_case_is_built_after_is_one_of_its_pitfalls(case):
     assert case.threads[0] in pitfalls.get(case.pitfall).threads
     assert all(re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/issues/\d+", link) for link in case.links)
@@ -50,6 +70,13 @@ def test_no_text_holds_a_number_that_was_measured(case):
 def test_the_brief_and_the_question_do_not_name_the_truth(case):
     told = f"{case.brief} {case.question}".lower()
     assert pitfalls.get(case.pitfall).name.lower() not in told and case.pitfall not in told
+
+
+@every_case
+def test_the_verdict_says_what_the_drawing_shows(case):
+    drawn, told = repr(case.ledger().draw()), "nothing to report" in case.shows
+    assert told == ("nothing to report" in drawn) == (case.finding.level == "info")
+    assert told or pitfalls.get(case.pitfall).name in drawn
 
 
 @every_case

@@ -100,6 +100,10 @@ def test_shares_tell_a_divisor_from_a_mean_of_means():
     ("clears_at_both_ends", "what all of them left in the gradients was cleared"),
     ("takes_masked_means_by_hand", "Micro-batch 2 holds no target that counts"),
     ("steps_as_well", "moved the weights by 0.18"),
+    ("clips_the_sum", "is no longer that of a mean: norm 1.806 before it and 1 after it"),
+    ("clips_before_the_division", "norm 10.83 before it and 1 after it"),
+    ("clips_each_gradient", "the first of 3, and is no longer"),
+    ("clips_after_every_backward", "Clip ran 2 times in a window of 2 micro-batches"),
 ])
 def test_a_message_quotes_the_learners_numbers(name, expected):
     assert expected in verdict(PROGRAMS[name]).message
@@ -136,6 +140,38 @@ def test_a_micro_batch_that_is_left_out_is_told_by_its_number():
 
 def test_who_keeps_sums_of_their_own_may_clear_in_between():
     assert verdict(PROGRAMS["divides_gradients_by_a_count_of_zero"]).pitfall is None
+
+
+def test_a_clip_that_never_acts_is_not_what_went_wrong():
+    def means_and_a_far_limit(model, optimizer, micro_batches):
+        PROGRAMS["takes_the_mean_of_the_losses"].function(model, optimizer, micro_batches)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1000.0)
+
+    assert EXERCISE.check(means_and_a_far_limit).pitfall == "mean-of-means"
+
+
+def test_a_weight_is_not_taken_for_a_clip_by_hand():
+    def weighs_gradients_in_the_loop(model, optimizer, micro_batches):
+        optimizer.zero_grad()
+        for inputs, targets in micro_batches:
+            F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
+            for p in model.parameters():
+                p.grad *= 0.6180339
+
+    told = EXERCISE.check(weighs_gradients_in_the_loop)
+    assert "clip" in [event.kind for event in told.ledger] and "clip" not in told.message.lower()
+
+
+def test_a_clearing_without_a_line_of_its_own_is_told_by_the_line_before():
+    def clears_by_hand_at_the_end(model, optimizer, micro_batches):
+        for inputs, targets in micro_batches:
+            F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
+        for p in model.parameters():
+            p.grad = None
+
+    told = EXERCISE.check(clears_by_hand_at_the_end)
+    assert told.pitfall == "zero-grad-before-step"
+    assert f"cleared again after line {told.ledger.of('backward')[-1].where.line}, before" in told.message
 
 
 @pytest.mark.parametrize("wrong, trials", EXERCISE.wrong_trials,

@@ -204,3 +204,16 @@ def test_time_is_shared_by_all_fixtures():
     told = doubling().check(slow, seconds=0.3)
     assert told.outcome == "error" and told.fixture == "the number 5.0"
     assert "stopped when its 0.3 seconds were up" in told.message
+
+
+def test_who_ran_out_of_time_does_not_wait_for_the_known_mistakes():
+    tried = []
+    wrong = Wrong(None, "slow", tried.append, message="slow")
+
+    def endless(x):
+        while True:
+            pass
+
+    told = doubling(wrong=(wrong,)).check(endless, seconds=0.1)
+    assert told.outcome == "error" and "seconds were up" in told.message and not tried
+    assert not doubling(wrong=(wrong,)).check(lambda x: 10.0) and tried  # otherwise they are tried

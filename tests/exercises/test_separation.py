@@ -1,11 +1,12 @@
 """The situations of an exercise tell its catalogued programs apart, so that a result has one name."""
 
+import math
 from itertools import combinations
 
 import pytest
 
 from gradlab import exercises
-from gradlab.exercises.fingerprints import agree
+from gradlab.exercises.fingerprints import agree, same
 
 NAMES = exercises.names()
 
@@ -38,6 +39,15 @@ def test_every_catalogued_program_is_named_by_its_own_result(name):
         assert told.pitfall == wrong.id, str(told)
         if not exercise.structure:  # rules come first, and have words of their own
             assert told.variant == wrong.variant, str(told)
+
+
+def test_a_rounded_norm_is_no_wrong_one():
+    exercise = exercises.get("clip-by-global-norm")
+    norm = exercise.right_trials[0].result["norm"]  # of the situation in which a wrong norm is told
+    known = [trials[0].result["norm"] for _, trials in exercise.wrong_trials]
+    for rounded in (math.floor(norm), math.ceil(norm), round(norm), round(norm, 1)):
+        assert not same(float(rounded), norm)
+        assert not [other for other in known if isinstance(other, float) and same(float(rounded), other)]
 
 
 @pytest.mark.parametrize("name", NAMES)

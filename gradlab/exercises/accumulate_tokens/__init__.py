@@ -2,7 +2,7 @@
 
 import torch.nn.functional as F
 
-from gradlab.exercises.accumulate_tokens.rules import cleared, idle, spoilt, uneven, unexplained
+from gradlab.exercises.accumulate_tokens.rules import cleared, clipped, idle, spoilt, uneven, unexplained
 from gradlab.exercises.accumulate_tokens.situations import SITUATIONS
 from gradlab.exercises.accumulate_tokens.wrong import WRONG
 from gradlab.exercises.exercise import Exercise
@@ -41,9 +41,9 @@ EXERCISE = Exercise(
     right=accumulate_,
     wrong=WRONG,
     fixtures=SITUATIONS,
-    structure=(cleared, idle),
+    structure=(cleared, clipped, idle),
     symptoms=(spoilt, uneven),
-    known=("zero-grad-before-step",),
+    known=("zero-grad-before-step", "clip-each-micro-batch"),
     unexplained=unexplained,
     hints=(
         "Write down the mean over 1 + 3 targets as a sum over two micro-batches. What is each micro-batch's own mean "

@@ -1,6 +1,7 @@
-"""Rules about what was cleared, asked before gradients are compared, and about how the sum is made up, asked after."""
+"""Rules about what was cleared or clipped, asked before gradients are compared, and about how the sum is made up."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -8,7 +9,7 @@ from gradlab.exercises.accumulate_tokens.shares import shares
 from gradlab.exercises.accumulate_tokens.wrong import DIVIDED, divisor, first_and_last, norms
 from gradlab.exercises.mistakes import Diagnosis, say
 from gradlab.exercises.trial import Trial
-from gradlab.ledger import Backward, ZeroGrad
+from gradlab.ledger import Backward, Clip, Edit, Event, ZeroGrad
 from gradlab.pitfalls.pitfall import written
 
 
@@ -16,14 +17,46 @@ def cleared(mine: Trial, right: Trial) -> Diagnosis | None:
     """What backward passes had left was cleared, and nobody had used it."""
     wasted = [event for event in mine.ledger.of(ZeroGrad) if event.lost]
     found = shares(mine) if mine.fault is None else None
-    # Who keeps sums in tensors of their own may clear .grad in between, and no micro-batch is lost.
-    if not wasted or found is None or all(found.of_target):
+    if not wasted or found is None or all(found.of_target) or _put_back(mine.ledger[wasted[-1].index + 1:]):
         return None
     n_backward, n_lost = len(mine.ledger.of(Backward)), len({place for event in wasted for place in event.lost})
     passes = f"{n_backward} backward pass{'' if n_backward == 1 else 'es'}"
     left = "all of them" if n_lost == n_backward else f"{n_lost} of them"
     return Diagnosis("zero-grad-before-step", f"You ran {passes}, and what {left} left in the gradients was cleared "
-                     f"again on line {wasted[-1].where.line}, before anyone could step with it")
+                     f"again {_place(wasted[-1])}, before anyone could step with it")
+
+
+def _put_back(events: Sequence[Event]) -> bool:
+    """Whether gradients were made by hand in these events, out of tensors in which the program keeps sums of its own.
+
+    Then clearing `.grad` loses nothing, and what is missing in the sums went missing elsewhere.
+    """
+    return any(isinstance(event, Edit) and (event.factor is None or not event.norm_before > 0) for event in events)
+
+
+def _place(event: Event) -> str:
+    """Where it happened; of an edit that leaves no trace only the line before it is known."""
+    return f"on line {event.where.line}" if event.after is None else f"after line {event.after.line}"
+
+
+def clipped(mine: Trial, right: Trial) -> Diagnosis | None:
+    """A clip that acted; what it left of the gradient looks like the work of a divisor."""
+    clips, passes = [clip for clip in mine.ledger.of(Clip) if _limited(clip)], mine.ledger.of(Backward)
+    if not clips or not passes or mine.fault is not None:
+        return None
+    clip = clips[0]
+    if clip.index < passes[-1].index:
+        return say("clip-each-micro-batch", "counted", n_clip=len(mine.ledger.of(Clip)), n_backward=len(passes))
+    lengths = f"norm {written(clip.norm)} before it and {written(clip.norm * clip.coefficient)} after it"
+    whose = f", the first of {len(clips)}," if len(clips) > 1 else ""
+    return Diagnosis(None, f"The gradient was clipped {_place(clip)}{whose} and is no longer that of a mean: {lengths}",
+                     "Print the norm of the gradient before and after that line.", "clipped")
+
+
+def _limited(clip: Clip) -> bool:
+    """Whether a clip shortened the gradient; one by hand may be a weight or a divisor unless it left a round norm."""
+    left = clip.norm * clip.coefficient
+    return clip.coefficient < 1 and (clip.how != "by hand" or math.isclose(left, float(f"{left:.2g}"), rel_tol=1e-4))
 
 
 def idle(mine: Trial, right: Trial) -> Diagnosis | None:

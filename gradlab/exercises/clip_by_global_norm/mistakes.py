@@ -50,6 +50,15 @@ def nothing(grads, max_norm):
     return true_norm(grads)
 
 
+def clip_of_gradients(refuse: bool) -> Callable:
+    def program(grads, max_norm):
+        if refuse and not max_norm > 0:
+            raise ValueError
+        return torch.nn.utils.clip_grad_norm_(grads, max_norm)  # looks at the .grad of a gradient, which has none
+
+    return program
+
+
 def new_list(grads, max_norm):
     copies = [grad.clone() for grad in grads]
     clip_with()(copies, max_norm)
@@ -126,6 +135,10 @@ def sum_in_own_dtype(grads) -> float:
     return total.sqrt().item()
 
 
+def sum_in_bfloat16(grads) -> float:
+    return sum_in_own_dtype(grads) if grads[0].dtype == torch.bfloat16 else true_norm(grads)
+
+
 def norm_of_norms(grads) -> float:
     return torch.stack([torch.linalg.vector_norm(grad) for grad in grads]).norm().item()
 
@@ -162,20 +175,12 @@ def nonfinite(mine: Trial, right: Trial) -> dict:
             "n_zero": int((after == 0).sum()), "norm_after": mine.facts["norm_after"]}
 
 
-# In place of the catalogue's words, where this exercise can say it more closely.
-UNCHANGED = ("The gradients you were given still have norm {norm}, and the limit is {max_norm}: nothing was written "
-             "into these tensors.")
-REBOUND = "You made new tensors; the ones you were given still have norm {norm}, and the limit is {max_norm}."
-RETURNED = ("You returned {norm_post}, the norm that is left; the norm before clipping was {norm}, and only that one "
-            "tells how far over the limit it was.")
-OFF = "max_norm={max_norm} was taken for off: no gradient changed, and nothing told the caller."
-CURED = ("The norm was {norm}, and no clip can repair that: the gradients you left have norm {norm_after}, made up "
-         "from an entry that is no number.")
-
 WRONG = (
-    Wrong("clip-missing", "unchanged", nothing, sizes, UNCHANGED),
-    Wrong("clip-missing", "rebound", new_entries, sizes, REBOUND),
-    Wrong("clip-missing", "rebound", new_list, sizes, REBOUND),
+    Wrong("clip-missing", "unchanged", nothing, sizes),
+    Wrong("clip-missing", "of-gradients", clip_of_gradients(refuse=True), sizes),
+    Wrong("clip-missing", "of-gradients", clip_of_gradients(refuse=False), sizes),
+    Wrong("clip-missing", "rebound", new_entries, sizes),
+    Wrong("clip-missing", "rebound", new_list, sizes),
     Wrong("per-tensor-norm", "", per_tensor, sizes),
     Wrong("value-clip-for-norm-clip", "", by_value, clamped),
     Wrong("wrong-norm", "not-rooted", clip_with(lambda grads: true_norm(grads) ** 2), sizes),
@@ -185,18 +190,18 @@ WRONG = (
     Wrong("wrong-norm", "sum-of-norms", clip_with(lambda grads: sum(true_norm([g]) for g in grads)), sizes),
     Wrong("always-normalise", "", clip_with(always=True), sizes),
     Wrong("always-normalise", "jump", clip_with(target=lambda max_norm: 1.0), sizes),
-    Wrong("reported-norm-is-pre-clip", "returned", clip_with(returns_after=True), sizes, RETURNED),
+    Wrong("reported-norm-is-pre-clip", "returned", clip_with(returns_after=True), sizes),
     Wrong("max-norm-not-positive", "zero", clip_with(refuse=False), sizes),
     Wrong("max-norm-not-positive", "zero", refusing(lambda max_norm: max_norm < 0), sizes),
     Wrong("max-norm-not-positive", "negative", refusing(lambda max_norm: max_norm == 0), sizes),
-    Wrong("max-norm-not-positive", "off", off(refuse_negative=False), sizes, OFF),
-    Wrong("max-norm-not-positive", "off", off(refuse_negative=True), sizes, OFF),
+    Wrong("max-norm-not-positive", "off", off(refuse_negative=False), sizes),
+    Wrong("max-norm-not-positive", "off", off(refuse_negative=True), sizes),
     Wrong("clip-cures-nonfinite", "inf", clip_with(guard=False), nonfinite),
     Wrong("clip-cures-nonfinite", "inf", guarded(math.isnan), nonfinite),
     Wrong("clip-cures-nonfinite", "nan", guarded(math.isinf), nonfinite),
-    Wrong("clip-cures-nonfinite", "", nan_to_num, nonfinite, CURED),
-    Wrong("clip-cures-nonfinite", "", guarded(lambda norm: not math.isfinite(norm), Tensor.zero_), nonfinite,
-          CURED),
+    Wrong("clip-cures-nonfinite", "cured", nan_to_num, nonfinite),
+    Wrong("clip-cures-nonfinite", "cured", guarded(lambda norm: not math.isfinite(norm), Tensor.zero_), nonfinite),
     Wrong("low-precision-norm", "", clip_with(sum_in_own_dtype), precision),
     Wrong("low-precision-norm", "", clip_with(norm_of_norms), precision),
+    Wrong("low-precision-norm", "wrong-size", clip_with(sum_in_bfloat16), precision),
 )

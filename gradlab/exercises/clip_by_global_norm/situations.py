@@ -38,8 +38,9 @@ def _replaced(given: Sequence, tensors: Sequence[Tensor]) -> bool:
 
 
 def _pair() -> list[Tensor]:
-    # Norm 7.416. The largest entry is negative, so that the largest entry and the largest size are told apart.
-    return [torch.tensor([2.0, 1.0]), torch.tensor([1.0, -7.0])]
+    # Norm 6.949. The largest entry is negative, so that the largest entry and the largest size are told apart; and none
+    # of the wrong norms is a whole number beside 6.949, so that a norm that was rounded is taken for none of them.
+    return [torch.tensor([2.0, 1.0]), torch.tensor([1.0, -6.5])]
 
 
 def _shapes() -> list[Tensor]:
@@ -58,8 +59,8 @@ def _many() -> list[Tensor]:
 INF, NAN = math.inf, math.nan
 
 SITUATIONS = (
-    situation("over the limit", "norm 7.416 and max_norm 1.5", _pair, 1.5),
-    situation("under the limit", "norm 7.416 and max_norm 50", _pair, 50.0),
+    situation("over the limit", "norm 6.949 and max_norm 1.5", _pair, 1.5),
+    situation("under the limit", "norm 6.949 and max_norm 50", _pair, 50.0),
     situation("many shapes", "tensors of five shapes and max_norm 1.3", _shapes, 1.3),
     situation("no limit", "max_norm inf", _pair, INF),
     situation("limit 0", "max_norm 0", _pair, 0.0, raises=ValueError),

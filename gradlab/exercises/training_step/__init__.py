@@ -3,6 +3,7 @@
 import torch
 
 from gradlab.exercises.exercise import Exercise
+from gradlab.exercises.training_step.of_gradients import of_gradients
 from gradlab.exercises.training_step.rules import KNOWN, RULES, unexplained
 from gradlab.exercises.training_step.situations import SITUATIONS
 from gradlab.exercises.training_step.wrong import WRONG
@@ -46,7 +47,7 @@ EXERCISE = Exercise(
     right=training_step,
     wrong=WRONG,
     fixtures=SITUATIONS,
-    structure=RULES,
+    structure=(of_gradients, *RULES),
     known=KNOWN,
     unexplained=unexplained,
     hints=(

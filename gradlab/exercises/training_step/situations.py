@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gradlab import ledger
 from gradlab.exercises.trial import Fixture, Reading, Setup
+from gradlab.pitfalls.pitfall import written
 
 # The gradient that each micro-batch makes, for two updates. Every known mistake has an update of its own: the largest
 # entry is negative, a limit of 0.6 lies below every micro-batch's share, and in the second update the other tensor is
@@ -142,7 +143,7 @@ def situation(name: str, words: str, *, max_norm: float, scale: float = 1.0, k: 
 
 SCALE = 8192.0
 OFF = "the scaler off"
-ON = "a loss scale of 8192"
+ON = f"a loss scale of {written(SCALE)}"
 
 # In the order in which they are tried. A mistake is told in the first one that shows it, so the plainest comes first; a
 # right step is drawn in the last one.

@@ -52,6 +52,56 @@ def calls_backward_after_the_loop(model, optimizer, micro_batches):
     loss.backward()
 
 
+def sum_over_the_total(model, optimizer, micro_batches):
+    optimizer.zero_grad()
+    total = sum((targets != -100).sum() for _, targets in micro_batches)
+    for inputs, targets in micro_batches:
+        (F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), reduction="sum") / total).backward()
+
+
+@unnamed(NAME, "was clipped on line")
+def clips_the_sum(model, optimizer, micro_batches):
+    sum_over_the_total(model, optimizer, micro_batches)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+
+
+@unnamed(NAME, "was clipped on line")
+def clips_the_sum_by_value(model, optimizer, micro_batches):
+    sum_over_the_total(model, optimizer, micro_batches)
+    torch.nn.utils.clip_grad_value_(model.parameters(), 0.05)
+
+
+@unnamed(NAME, "was clipped on line")
+def clips_before_the_division(model, optimizer, micro_batches):
+    optimizer.zero_grad()
+    total = 0
+    for inputs, targets in micro_batches:
+        F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), reduction="sum").backward()
+        total += (targets != -100).sum()
+    torch.nn.utils.clip_grad_norm_(list(model.parameters()), max_norm=1)
+    for p in model.parameters():
+        p.grad /= total
+
+
+@unnamed(NAME, "was clipped on line")
+def clips_each_gradient(model, optimizer, micro_batches):
+    sum_over_the_total(model, optimizer, micro_batches)
+    for p in model.parameters():
+        torch.nn.utils.clip_grad_norm_(p, 0.1)
+
+
+@unnamed(NAME, "only the last")
+def keeps_only_the_last_in_tensors_of_its_own(model, optimizer, micro_batches):
+    total = sum((targets != -100).sum() for _, targets in micro_batches)
+    for inputs, targets in micro_batches:
+        optimizer.zero_grad()
+        (F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), reduction="sum") / total).backward()
+        sums = [p.grad.clone() for p in model.parameters()]
+        optimizer.zero_grad()
+    for p, s in zip(model.parameters(), sums, strict=True):
+        p.grad = s
+
+
 @unnamed(NAME, "no backward pass")
 def computes_losses_only(model, optimizer, micro_batches):
     optimizer.zero_grad()

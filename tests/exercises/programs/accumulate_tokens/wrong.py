@@ -185,3 +185,24 @@ def clears_at_both_ends(model, optimizer, micro_batches):
         loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), reduction="sum")
         (loss / total).backward()
     optimizer.zero_grad()
+
+
+@wrong(NAME, "clip-each-micro-batch")
+def clips_after_every_backward(model, optimizer, micro_batches):
+    optimizer.zero_grad()
+    total = sum((targets != -100).sum() for _, targets in micro_batches)
+    for inputs, targets in micro_batches:
+        loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), reduction="sum")
+        (loss / total).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
+
+
+@wrong(NAME, "clip-each-micro-batch")
+def clips_by_hand_in_the_loop(model, optimizer, micro_batches):
+    model.zero_grad()
+    total = sum(int((targets != -100).sum()) for _, targets in micro_batches)
+    for inputs, targets in micro_batches:
+        (F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), reduction="sum") / total).backward()
+        norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
+        for p in model.parameters():
+            p.grad.mul_((0.5 / norm).clamp(max=1))
