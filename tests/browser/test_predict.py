@@ -131,7 +131,7 @@ def test_the_reveal_is_laid_over_the_prediction(lab_page, hands):
     hands.run_cell(1)
     hands.wait("choice", stage="revealed")
     assert hands.asked("choice").get_by_role("status").inner_text() == "You predicted b. It was c."
-    assert hands.asked("choice").locator(".gl-option").nth(2).inner_text().endswith("measured")
+    assert hands.asked("choice").locator(".gl-option").nth(2).inner_text().endswith("what happened")
     assert hands.height("choice") == height
     lab_page.locator(".jp-OutputArea-output", has_text="(your prediction)").filter(has_text="(measured)").wait_for()
 
