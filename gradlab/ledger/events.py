@@ -54,8 +54,7 @@ class Provenance(NamedTuple):
         return bool(self.steps)
 
 
-# The state of the gradients at an event: for each different provenance the parameters that have it. Parameters without
-# a gradient are in none.
+# The state of the gradients at an event: for each different provenance the parameters that have it (and a gradient).
 Gradients = Mapping[Provenance, tuple[int, ...]]
 
 
@@ -109,7 +108,7 @@ class Backward(Event):
     - `parameters`: those whose gradient changed
     - `number`: which micro-batch of its window it is, from 1 (of the optimizer that holds most of the parameters)
     - `divisor`: the number the loss was divided by at its outermost operation (4.0 for `loss / 4` and `loss * 0.25`),
-      None where the loss ended in something else
+      None where the loss ended in something else; `halved`: it is 2, and may be a half of the loss's own, as of squares
     - `scale`: the loss scale in it, 1.0 without a scaler
     - `norm`: L2 norm of all gradients after it, NaN when not measured
     - `autocast`: the dtype autocast ran in at the last forward pass ("bfloat16"), None without
@@ -119,6 +118,7 @@ class Backward(Event):
     parameters: tuple[int, ...] = ()
     number: int = 1
     divisor: float | None = None
+    halved: bool = False
     scale: float = 1.0
     norm: float = float("nan")
     autocast: str | None = None

@@ -18,6 +18,8 @@ class Ledger(Sequence[Event]):
       `model.named_parameters()`, "model[1].head.weight" of the second of several models, and "optimizer[0].3" for a
       tensor that only an optimizer holds
     - `held`: for each optimizer the parameters it holds; `in_model`: those the models hold
+    - `elsewhere`: those of the models that none of the optimizers holds and that something else updates: another
+      optimizer, or the loop itself
     - `dropped`: how many later events were left out because the ledger was full
     - `finished`: whether it reaches to the end of the `with` block: that has ended, and nothing was left out
     - `leftover`: the state of the gradients at that end, once `finished`
@@ -25,11 +27,12 @@ class Ledger(Sequence[Event]):
 
     def __init__(self, events: Iterable[Event] = (), parameters: Sequence[str] = (),
                  held: Sequence[Sequence[int]] = ((),), in_model: Sequence[int] = (), *, finished: bool = True,
-                 leftover: Gradients | None = None, dropped: int = 0):
+                 leftover: Gradients | None = None, dropped: int = 0, elsewhere: Sequence[int] = ()):
         self._events: list[Event] = []
         self.parameters: tuple[str, ...] = tuple(parameters)
         self.held: tuple[tuple[int, ...], ...] = tuple(tuple(indices) for indices in held)
         self.in_model: tuple[int, ...] = tuple(in_model)
+        self.elsewhere: tuple[int, ...] = tuple(elsewhere)
         self.finished, self.dropped = finished, dropped
         self.leftover: Gradients = leftover or {}
         for event in events:

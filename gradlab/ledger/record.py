@@ -80,29 +80,39 @@ class record:
             raise ValueError(f"keep must be at least 1 event, got {keep}")
         self.moved, self.keep = bool(moved), int(keep)
         self._recorder: Recorder | None = None
-        self._hooks: list = []
 
     def __enter__(self) -> Ledger:
         if self._recorder is not None:
             raise RuntimeError("this record(...) was entered before; make a new one for each with block")
-        recorder = self._recorder = Recorder(self.models, self.optimizers, self.scalers, self.schedulers, self.moved,
-                                             self.keep)
-        recorder.begin()
-        for model in self.models:
-            self._hooks += [model.register_forward_pre_hook(autocast.entering),
-                            model.register_forward_hook(autocast.leaving, always_call=True)]
-        wanted = [*zero_grad.patches([*self.models, *self.optimizers]), *backward.patches(), *clip.patches(),
-                  *rule.patches(), *edit.patches(), *scaler.patches(self.scalers), *step.patches(self.optimizers),
-                  *schedule.patches(self.schedulers), *autocast.patches()]
-        patches.start(recorder, wanted, (step.before_step, step.after_step))
-        return recorder.ledger
+        try:
+            recorder = self._recorder = Recorder(self.models, self.optimizers, self.scalers, self.schedulers,
+                                                 self.moved, self.keep)
+            recorder.begin()
+            patches.start(recorder, self, self._wanted(), (step.before_step, step.after_step))
+            return recorder.ledger
+        except BaseException:  # an interrupt, say; nobody else will call it now
+            self.__exit__()
+            raise
 
     def __exit__(self, *raised) -> None:
-        patches.stop(self._recorder)
-        for hook in self._hooks:
-            hook.remove()
-        self._recorder.end()
-        self.models, self.optimizers, self.scalers, self.schedulers, self._hooks = [], [], [], [], []
+        try:
+            self._undo()
+        except BaseException:  # an interrupt may have met any line of it, and all of it may be done again
+            self._undo()
+            raise
+
+    def _undo(self) -> None:
+        try:
+            patches.stop(self._recorder)
+        finally:
+            if self._recorder is not None:
+                self._recorder.end()
+            self.models, self.optimizers, self.scalers, self.schedulers = [], [], [], []
+
+    def _wanted(self) -> list[patches.Patch]:
+        return [*zero_grad.patches([*self.models, *self.optimizers]), *backward.patches(), *clip.patches(),
+                *rule.patches(), *edit.patches(), *scaler.patches(self.scalers), *step.patches(self.optimizers),
+                *schedule.patches(self.schedulers), *autocast.patches(self.models)]
 
 
 def _several(name: str, given: Any, kind: type, what: str) -> list:

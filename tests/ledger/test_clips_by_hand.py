@@ -21,8 +21,8 @@ def test_one_factor_below_one_is_a_clip_by_hand_however_it_is_written(way):
 
 
 @pytest.mark.parametrize("way", MULTIPLY)
-@pytest.mark.parametrize("factor", [1 / 4, 1 / 7, 1 / 1000, 1.7, 13.0])
-def test_a_division_by_a_whole_number_and_an_enlargement_are_edits(way, factor):
+@pytest.mark.parametrize("factor", [1 / 4, 1 / 7, 1 / 1000, 2 / 3, 10 / 11, 1.7, 13.0])
+def test_a_division_by_a_whole_number_a_running_mean_and_an_enlargement_are_edits(way, factor):
     (edit,) = recorded(lambda ps: MULTIPLY[way](ps, factor))
     assert isinstance(edit, Edit) and edit.factor == pytest.approx(factor, rel=1e-5)
     assert edit.parameters == (0, 1, 2)

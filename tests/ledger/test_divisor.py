@@ -57,6 +57,38 @@ def test_the_outermost_division_counts():
     assert divisor(loss() / 2 / 8) == 8.0
 
 
+DIFFERENCE = WEIGHT - 1
+OWN_HALVES = {
+    "sum of squares": lambda: 0.5 * (WEIGHT - 1).pow(2).sum(),
+    "mean of squares": lambda: ((WEIGHT - 1) ** 2).mean() / 2,
+    "a product with itself": lambda: 0.5 * (DIFFERENCE * DIFFERENCE).sum(),
+    "two terms": lambda: ((WEIGHT - 1).square().mean() + WEIGHT.square().mean()) / 2,
+    "a norm squared": lambda: 0.5 * WEIGHT.norm() ** 2,
+    "divided before": lambda: 0.5 * (WEIGHT.sum() / 4),
+}
+COUNTS = {
+    "a mean": lambda: WEIGHT.mean() / 2,
+    "torch's squared error": lambda: nn.functional.mse_loss(WEIGHT, torch.ones(3)) * 0.5,
+    "squares by four": lambda: WEIGHT.square().sum() / 4,
+    "cubes": lambda: (WEIGHT**3).sum() / 2,
+    "two that are multiplied": lambda: (WEIGHT * WEIGHT.exp()).sum() / 2,
+}
+
+
+@pytest.mark.parametrize("name, value, halved", [
+    *((name, value, True) for name, value in OWN_HALVES.items()),
+    *((name, value, False) for name, value in COUNTS.items())])
+def test_a_half_of_squares_or_of_what_was_divided_is_the_losss_own(name, value, halved):
+    scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+    for found in read((value(),), ()), read((scaler.scale(value()),), [scaler]):
+        assert found.divisor == (4.0 if name == "squares by four" else 2.0) and found.halved == halved
+
+
+def test_a_scale_is_no_division_before():
+    scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+    assert not read((0.5 * scaler.scale(WEIGHT.sum()),), [scaler]).halved
+
+
 def test_of_several_losses_none_is_read():
     assert read((loss() / 2, loss() / 2), ()).divisor is None
 

@@ -1,6 +1,9 @@
 """Recording leaves no trace: torch is as it was found, however many record and however they end."""
 
+import copy
 import gc
+import io
+import pickle
 import threading
 from contextlib import ExitStack
 
@@ -9,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from one_layer import KINDS, make, train
-from torch import nn
+from torch import fx, nn
 from torch.nn.utils import clip_grad
 from torch.optim import lr_scheduler, optimizer
 from two_layers import kinds
@@ -55,12 +58,43 @@ def test_while_recording_everything_is_patched_that_is_put_back():
             (nn.Module, "zero_grad"), (ClippingRule, "__call__"), (lr_scheduler.LRScheduler, "step")} <= patched
 
 
-def test_a_model_gets_its_hooks_back():
+def test_a_model_has_no_hooks_of_ours():
     model, sgd = make()
-    before = hooks_of(model)
     with record(model, sgd):
-        assert hooks_of(model) != before
-    assert hooks_of(model) == before
+        train(model, sgd)
+        assert hooks_of(model) == [0] * 5
+
+
+COPIES = {"pickle": lambda model: pickle.loads(pickle.dumps(model)), "deepcopy": copy.deepcopy,
+          "torch.save": lambda model: _saved(model)}
+
+
+def _saved(model):
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copy_made_meanwhile_carries_nothing_of_ours(how):
+    model, sgd = make()
+    with record(model, sgd):
+        train(model, sgd)
+        copied = COPIES[how](model)
+        written = pickle.dumps(copied)
+    assert hooks_of(copied) == [0] * 5 and b"gradlab" not in written
+    assert vars(copied).keys() == vars(model).keys() and type(copied) is type(model)
+    assert torch.equal(copied(torch.ones(3)), model(torch.ones(3)))
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, nn.Sequential])
+def test_a_graph_traced_meanwhile_is_the_graph_traced_otherwise(wrap):
+    model, sgd = make()
+    traced = nn.Sequential(model, nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+    plain = fx.symbolic_trace(traced).code
+    with record(wrap(model), sgd):
+        assert fx.symbolic_trace(traced).code == plain
 
 
 def test_a_hundred_times():

@@ -1,5 +1,6 @@
 """What adds to gradients is a backward, once, in the precision of its forward pass; nothing else is."""
 
+import warnings
 
 import pytest
 import torch
@@ -68,10 +69,24 @@ def test_an_optimizer_that_steps_inside_backward_is_passed_over_in_silence():
     assert len(events) == 0
 
 
-def test_a_compiled_model_may_be_recorded():
+@pytest.fixture(scope="module")
+def compiler():
+    """torch's compiler, with all that its first use imports; what that warns of is not ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.compile(lambda x: x + 1, backend="eager")(X)
+    yield torch.compile
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize("fullgraph", [False, True])
+@pytest.mark.parametrize("meanwhile", [False, True])
+@pytest.mark.parametrize("whole", [lambda model: model, lambda model: lambda x: model(x)], ids=["model", "function"])
+def test_a_compiled_model_may_be_recorded(compiler, whole, meanwhile, fullgraph):
     model, sgd = make()
-    compiled = torch.compile(model, backend="eager")
+    compiled = None if meanwhile else compiler(whole(model), backend="eager", fullgraph=fullgraph)
     with record(model, sgd) as events:
+        compiled = compiled or compiler(whole(model), backend="eager", fullgraph=fullgraph)
         for _ in range(2):
             compiled(X).square().mean().backward()
             sgd.step()

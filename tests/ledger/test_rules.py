@@ -23,7 +23,8 @@ JUDGED = {pitfall.id for pitfall in pitfalls.CATALOGUE if pitfall.level} - NOT_J
 
 
 def numbers(message: str) -> list[float]:
-    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", message)]
+    found = re.findall(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?", message)
+    return [float(number.replace(",", "")) for number in found]
 
 
 @pytest.mark.parametrize("loop", WRONG, ids=str)

@@ -5,11 +5,11 @@ import math
 from gradlab.exercises.mistakes import Diagnosis
 from gradlab.exercises.training_step import evidence
 from gradlab.exercises.trial import Trial
-from gradlab.ledger import Backward, Clip, Skip, Step
+from gradlab.ledger import Backward, Clip, Finding, Skip, Step
 from gradlab.pitfalls.pitfall import written
 
-# A wrong sum shows where nothing is clipped, and a recorded one explains a wrong update only there: who keeps sums in
-# tensors of their own clears .grad as they please.
+# A wrong sum shows where nothing is clipped, and a recorded one explains a wrong update only there: over the limit
+# the clip may hide the sum, and be what is wrong.
 SUMS = ("zero-grad-before-step", "missing-zero-grad", "wrong-accumulation-divisor")
 
 # What a recorded step may be told. The rest of the catalogue is about whole runs.
@@ -71,9 +71,21 @@ def often(mine: Trial, right: Trial) -> Diagnosis | None:
 def recorded(mine: Trial, right: Trial) -> Diagnosis | None:
     """The most important finding on the recorded order of events."""
     for finding in mine.ledger.findings("info"):
-        if finding.pitfall in KNOWN and not (mine.fixture.over and finding.pitfall in SUMS):
+        if finding.pitfall in KNOWN and not (mine.fixture.over and finding.pitfall in SUMS) and not _past(finding):
             return Diagnosis(finding.pitfall, finding.message, finding.experiment, finding.variant)
     return None
+
+
+def past_the_scaler(mine: Trial, right: Trial) -> Diagnosis | None:
+    """A step outside the scaler that used an infinite gradient; one that never did is no reason for a wrong update."""
+    for finding in mine.ledger.findings("error"):
+        if _past(finding):
+            return Diagnosis(finding.pitfall, finding.message, finding.experiment, finding.variant)
+    return None
+
+
+def _past(finding: Finding) -> bool:
+    return (finding.pitfall, finding.variant) == ("scaler-bypassed", "unscaled")
 
 
 def other_limit(mine: Trial, right: Trial) -> Diagnosis | None:
@@ -102,7 +114,7 @@ def scaled_again(mine: Trial, right: Trial) -> Diagnosis | None:
                      "Print the loss before and after every line that scales it.", "scaled twice")
 
 
-RULES = (refused, unmoved, often, scaled_again, recorded, other_limit)
+RULES = (refused, unmoved, often, scaled_again, recorded, other_limit, past_the_scaler)
 
 
 def unexplained(mine: Trial, right: Trial) -> str:

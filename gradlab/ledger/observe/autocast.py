@@ -1,9 +1,8 @@
 """Which dtype autocast ran in at the last forward pass: outside the model, around it, or inside it."""
 
 import torch
-from torch import Tensor, nn
 
-from gradlab.ledger.observe.patches import Call, Patch, here, recording
+from gradlab.ledger.observe.patches import Call, Patch, here
 
 
 def in_force(recorder) -> str | None:
@@ -30,28 +29,30 @@ class AutocastObserver:
     def after(self, recorder, call, noted, result, error) -> None: ...
 
 
-# Functions of the module and not methods of a recorder: a copy of the model copies its hooks.
+class ForwardObserver:
+    """A forward pass of a model that will be differentiated.
+
+    Its class is patched for this: a hook would be in the model, and so in every copy and file that is made of it.
+    """
+
+    opaque, in_updates = False, True
+
+    def before(self, recorder, call: Call):
+        if not torch.is_grad_enabled() or not any(call.args[0] is model for model in recorder.models):
+            return None
+        recorder.autocast = in_force(recorder)
+        outer, here.forward = here.forward, (*here.forward, id(recorder))
+        return outer
+
+    def after(self, recorder, call: Call, noted, result, error) -> None:
+        here.forward = noted
 
 
-def entering(module: nn.Module, args) -> None:
-    """Before a forward pass that will be differentiated."""
-    if torch.compiler.is_compiling():  # hooks are compiled with the model; there is nothing in this one to compile
-        return
-    if torch.is_grad_enabled():
-        for recorder in recording():
-            if any(module is model for model in recorder.models):
-                recorder.autocast = in_force(recorder)
-                here.forward += (id(recorder),)
-
-
-def leaving(module: nn.Module, args, output: Tensor) -> None:
-    """After it, even if it raised."""
-    if not torch.compiler.is_compiling():
-        here.forward = ()
-
-
-def patches() -> list[Patch]:
-    return [Patch(torch.autocast, "__enter__", AutocastObserver())]
+def patches(models) -> list[Patch]:
+    """For autocast, and for the classes of the given models."""
+    observer = ForwardObserver()
+    return [Patch(torch.autocast, "__enter__", AutocastObserver()),
+            *[Patch(kind, "__call__", observer) for kind in {type(model) for model in models}]]
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -47,8 +47,8 @@ class BackwardObserver:
 def _write(recorder, where, touched, reading, autocast) -> None:
     scale = 1.0 if reading.scaler is None else recorder.scale_of(reading.scaler)
     number = recorder.holder(touched)
-    event = Backward(where=where, parameters=touched, divisor=reading.divisor, scale=scale, autocast=autocast,
-                     number=1 if number is None else recorder.micro_batches[number] + 1)
+    event = Backward(where=where, parameters=touched, divisor=reading.divisor, halved=reading.halved, scale=scale,
+                     autocast=autocast, number=1 if number is None else recorder.micro_batches[number] + 1)
     place = recorder.write(event)
     recorder.change(touched, lambda p: provenance.with_backward(p, place, scale))
     for optimizer, held in enumerate(recorder.ledger.held):
@@ -56,7 +56,7 @@ def _write(recorder, where, touched, reading, autocast) -> None:
             recorder.micro_batches[optimizer] += 1
     if recorder.stepping:
         recorder.stepping[-1].closure = True
-    recorder.look_closely()
+    recorder.look_closely(touched)
     event.norm = recorder.norms.promise()
     if recorder.closely:
         recorder.norms.measure()

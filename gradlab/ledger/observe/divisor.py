@@ -10,14 +10,20 @@ from gradlab.ledger.later import Later, number, value
 
 # Nodes that leave the value as it is.
 _TRANSPARENT = ("ToCopyBackward0", "CloneBackward0", "AliasBackward0", "ViewBackward0")
+# Those of a mean or a sum, of elements or of terms.
+_REDUCING = ("SumBackward", "MeanBackward", "AddBackward", "SubBackward", "StackBackward", "SqueezeBackward")
 _FEW, _DEEP = 32, 4
 
 
 class Reading(NamedTuple):
-    """`divisor`: 4.0 for `loss / 4` and `loss * 0.25`, None for other losses; `scaler`: whose scale is in it."""
+    """`divisor`: 4.0 for `loss / 4` and `loss * 0.25`, None for other losses; `scaler`: whose scale is in it.
+
+    `halved`: whether the divisor is 2 and may be the loss's own: half of squares, or of what was divided before.
+    """
 
     divisor: float | None
     scaler: Any
+    halved: bool = False
 
 
 def read(losses: Sequence[Any], scalers: Sequence[Any]) -> Reading:
@@ -25,7 +31,7 @@ def read(losses: Sequence[Any], scalers: Sequence[Any]) -> Reading:
     nodes = [loss.grad_fn if isinstance(loss, Tensor) else getattr(loss, "node", None) for loss in losses]
     if scalers:
         scalers = [scaler for scaler in scalers if getattr(scaler, "_scale", None) is not None]
-    node, divisor, found = nodes[0] if len(nodes) == 1 else None, None, None
+    node, divisor, found, halved = nodes[0] if len(nodes) == 1 else None, None, None, False
     for _ in range(_DEEP):
         below, constant, dividing = _scalar_factor(node)
         if below is None:
@@ -36,12 +42,13 @@ def read(losses: Sequence[Any], scalers: Sequence[Any]) -> Reading:
                 found = scaler
             elif divisor is None:
                 divisor = _divisor(constant, dividing)
+                halved = divisor == 2 and _stands_by_itself(below, scalers)
             if divisor is not None and (found is not None or not scalers):
                 break
         node = below
     if found is None and scalers:
         found = _search([node for node in nodes if node is not None], scalers)
-    return Reading(divisor, found)
+    return Reading(divisor, found, halved)
 
 
 def _scalar_factor(node) -> tuple[Any, Tensor | None, bool]:
@@ -67,6 +74,27 @@ def _scalar_factor(node) -> tuple[Any, Tensor | None, bool]:
     if not isinstance(constant, Tensor) or constant.numel() != 1:
         return None, None, False
     return below, constant, name == "DivBackward0"
+
+
+def _stands_by_itself(node, scalers: Sequence[Any]) -> bool:
+    """Whether a loss is one that is halved as a rule: made of squares, or divided already."""
+    level = [node]
+    for depth in range(_DEEP):
+        below = []
+        for node in level[:_FEW]:
+            name = node.name()
+            if name.startswith("PowBackward0") and getattr(node, "_saved_exponent", None) == 2:
+                return True
+            if name == "MulBackward0" and len({function for function, _ in node.next_functions}) == 1:
+                return True  # a difference times itself
+            inner, constant, dividing = _scalar_factor(node)
+            if constant is not None and not depth and (dividing or all(not _is_scale(constant, s._scale)
+                                                                       for s in scalers)):
+                return True
+            if inner is not None or name.startswith(_REDUCING):
+                below += [function for function, _ in node.next_functions if function is not None]
+        level = below
+    return False
 
 
 def _divisor(constant: Tensor, dividing: bool) -> Any:

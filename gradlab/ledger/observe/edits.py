@@ -3,8 +3,9 @@
 Only numbers tell, so here is what is taken for what. An edit is a clip by hand if it made gradients smaller
 
 - all by one factor below 1, unless that is 1/n for a whole number n (an average; n up to 4096, or a million where the
-  loop's own number is at hand), 1/scale of a loss scale in them (an unscaling), or a number of three digits such as
-  0.3 (a weight). Even then it is a clip if the norm after it has two digits, 1.0 say, and the norm before had not;
+  loop's own number is at hand), (n - 1)/n (a running mean; n up to 16, or 1000), 1/scale of a loss scale in them (an
+  unscaling), or a number of three digits such as 0.3 (a weight). Even then it is a clip if the norm after it has two
+  digits, 1.0 say, and the norm before had not;
 - each by a factor of its own so that all arrive at one norm: then it is one clip a tensor;
 - by cutting every element at one limit.
 
@@ -122,17 +123,26 @@ def _is_division(recorder, facts: Facts, factor: float) -> bool:
         return True
     if facts.factor is None:
         half = tolerance(recorder, facts.places) > 1e-3
-        plain = _is_whole(1 / factor, 64, 4e-3) if half else _is_whole(1 / factor, LARGEST_AVERAGE, 1e-6)
+        plain = (_is_whole(1 / factor, 64, 4e-3) if half else
+                 _is_whole(1 / factor, LARGEST_AVERAGE, 1e-6) or _is_running_mean(factor, 16, 1e-6))
     elif facts.divisor is not None:
-        plain = _is_whole(facts.divisor, math.inf, 0.0) or _digits(facts.divisor, 3, 1e-7)
+        plain = (_is_whole(facts.divisor, math.inf, 0.0) or _digits(facts.divisor, 3, 1e-7)
+                 or _is_running_mean(factor, 1000, 1e-9))
     else:
         plain = (_is_whole(1 / factor, LARGEST_EXACT_AVERAGE, 1e-9) or _is_whole(1 / factor, LARGEST_AVERAGE, 1e-6)
-                 or _digits(factor, 3, 1e-7))
+                 or _digits(factor, 3, 1e-7) or _is_running_mean(factor, 1000, 1e-9)
+                 or _is_running_mean(factor, 16, 1e-6))
     if not plain:
         return False
     if facts.before is None or facts.now is None:
         return True
     return _digits(_total(facts.before, facts.places), 2, 1e-5) or not _digits(_total(facts.now, facts.places), 2, 1e-5)
+
+
+def _is_running_mean(factor: float, largest: int, tolerance: float) -> bool:
+    """Whether a factor below 1 is (n - 1)/n: what n - 1 examples count in a mean once another one joins them."""
+    n = round(1 / (1 - factor))
+    return n <= largest and _close(factor, (n - 1) / n, tolerance)
 
 
 def _is_one_norm(facts: Facts, moved: list[int]) -> bool:

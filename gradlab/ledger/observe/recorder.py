@@ -48,7 +48,7 @@ class Recorder(Subject):
         self.edited = self.unseen = False  # whether an edit, or anything at all, has escaped notice so far
         self.lock = threading.RLock()
         self.thread = threading.get_ident()
-        self.broken = False
+        self.broken = self.ended = False
 
     def begin(self) -> None:
         """Take the gradients that are there already: nobody knows where they come from."""
@@ -67,7 +67,9 @@ class Recorder(Subject):
 
     def end(self) -> None:
         """Note what is left, and let go of every tensor."""
-        self.guarded(Recorder._close)
+        if not self.ended:
+            self.guarded(Recorder._close)
+            self.ended = True
         self.release()
         self.norms, self.edits, self.stepping = Norms(self.watch), [], []
 
@@ -76,6 +78,7 @@ class Recorder(Subject):
         self.notice(caller())
         self.norms.settle()
         self.meet_models()
+        self.look_outside(self.outside.seen)
         if not self.ledger.dropped:
             self.ledger.leftover, self.ledger.finished = self.state, True
 
@@ -152,14 +155,17 @@ class Recorder(Subject):
 
     # Noticing what no function told
 
-    def look_closely(self) -> None:
-        """After a backward pass: how closely to look at what follows."""
+    def look_closely(self, touched: tuple[int, ...]) -> None:
+        """After a backward pass that reached `touched`: how closely to look at what follows."""
         self.backwards += 1
         usual = self.backwards <= CLOSELY or self.backwards % THEN_EACH == 0
         self.closely, self.carefully = usual or self.edited, usual or self.unseen
         self.watch.weakly = self.carefully
-        if self.backwards & (self.backwards - 1) == 0:  # 1, 2, 4, 8: a model may change while it trains
+        seldom = self.backwards & (self.backwards - 1) == 0  # 1, 2, 4, 8
+        if seldom:  # a model may change while it trains
             self.meet_models()
+        if self.apart:
+            self.look_outside(touched, again=seldom)
 
     def notice(self, where, matters: bool = True) -> None:
         """Write as events what has happened to the gradients since the last one without being seen.

@@ -44,6 +44,8 @@ def before_step(optimizer, args, kwargs) -> None:
     for recorder in recording():
         if id(optimizer) in recorder.numbers and not here.inside:
             recorder.guarded(_begin, optimizer, sys._getframe(1))
+        elif recorder.apart and id(optimizer) not in recorder.numbers:
+            recorder.guarded(_meet_other, optimizer)
     here.updating = not any(map(callable, (*args[1:], *kwargs.values())))  # a closure would be the loop's own code
 
 
@@ -53,6 +55,10 @@ def after_step(optimizer, args, kwargs) -> None:
     for recorder in recording():
         if id(optimizer) in recorder.numbers and not here.inside:
             recorder.guarded(_end, optimizer, sys._getframe(1))
+
+
+def _meet_other(recorder, optimizer) -> None:
+    recorder.meet_other(optimizer)
 
 
 class StepObserver:

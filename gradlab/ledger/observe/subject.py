@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from gradlab.ledger.later import number, value
 from gradlab.ledger.ledger import Ledger
+from gradlab.ledger.observe.outside import Outside
 from gradlab.ledger.observe.watch import Watch
 
 
@@ -19,6 +20,8 @@ class Subject:
         self.models, self.optimizers, self.schedulers = models, optimizers, schedulers
         self.scalers = list(scalers)
         self.watch = Watch()
+        self.outside = Outside(self.watch.parameters)
+        self.apart: frozenset[int] = frozenset()  # the models' parameters that no optimizer holds
         self.ledger = Ledger(held=[()] * len(optimizers), finished=False)
         self.numbers = {id(optimizer): which for which, optimizer in enumerate(optimizers)}
         self._scales: dict[int, tuple[Tensor, int, float]] = {}  # by id(scaler): what held the scale, its version
@@ -27,6 +30,7 @@ class Subject:
 
     def release(self) -> None:
         """Let go of every tensor."""
+        self.outside.let_go()
         self.watch, self.models, self.optimizers, self.schedulers, self.scalers = Watch(), (), (), (), []
         self.numbers, self._scales, self._groups = {}, {}, []
 
@@ -37,6 +41,10 @@ class Subject:
             prefix = f"model[{which}]." if len(self.models) > 1 else ""
             places += [self._meet(tensor, prefix + name) for name, tensor in model.named_parameters()]
         self.ledger.in_model = tuple(dict.fromkeys(places))
+        self._part()
+
+    def _part(self) -> None:
+        self.apart = frozenset(self.ledger.in_model).difference(*self.ledger.held)
 
     def meet_optimizers(self) -> None:
         """Learn the optimizers' parameters, those of groups added meanwhile too."""
@@ -45,6 +53,7 @@ class Subject:
             tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
             held.append(tuple([self._meet(tensor, f"optimizer[{which}].{i}") for i, tensor in enumerate(tensors)]))
         self.ledger.held = tuple(held)
+        self._part()
         ends = [place for places in (*held, self.ledger.in_model) if places for place in (places[0], places[-1])]
         self.watch.appoint(tuple(sorted(set(ends))))
         self._groups = [[(group["params"], len(group["params"])) for group in optimizer.param_groups]
@@ -69,6 +78,17 @@ class Subject:
         """The place of each tensor, None for those that are not observed."""
         index = self.watch.index
         return [index.get(id(tensor)) for tensor in tensors]
+
+    def look_outside(self, places: Sequence[int], again: bool = True) -> None:
+        """Whether something else updates the parameters at `places`, as far as no optimizer here holds them."""
+        self.outside.look(self.apart.intersection(places), again)
+        self.ledger.elsewhere = tuple(sorted(self.outside.updated))
+
+    def meet_other(self, optimizer: Optimizer) -> None:
+        """An optimizer that is not observed is at work; it may hold some of the parameters."""
+        held = self.places([tensor for group in optimizer.param_groups for tensor in group["params"]])
+        self.outside.held_elsewhere(self.apart.intersection(held))
+        self.ledger.elsewhere = tuple(sorted(self.outside.updated))
 
     def holder(self, places: Sequence[int]) -> int | None:
         """The number of the optimizer that holds most of the parameters."""

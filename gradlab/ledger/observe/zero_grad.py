@@ -49,6 +49,8 @@ def _concerns(recorder, owner) -> bool:
         return True
     index = recorder.watch.index
     if isinstance(owner, Optimizer):
+        if recorder.apart:
+            recorder.meet_other(owner)
         return any(id(tensor) in index for group in owner.param_groups for tensor in group["params"])
     return any(id(tensor) in index for tensor in owner.parameters())
 

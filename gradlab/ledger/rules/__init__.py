@@ -10,7 +10,7 @@ What a ledger cannot show, so what no rule here judges:
 - `rank-local-norm`, `ddp-sync-scope`: what the other processes do
 - `wrong-norm`, `always-normalise`: by what formula a limit was computed by hand
 - a missing division by the number of micro-batches, for a sum may be meant; nor a divisor above that number, which
-  may be a count of targets
+  may be a count of targets; nor a divisor of 2 that may be the loss's own half
 - `reported-norm-is-pre-clip`, `adam-needs-no-clip`: what the reader makes of the numbers
 - `clip-missing`: clipping is a choice
 """

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import isclose, prod
 
-from gradlab.ledger.events import Backward, Provenance
+from gradlab.ledger.events import Backward, Clip, Provenance
 from gradlab.ledger.finding import Finding
 from gradlab.ledger.rules.telling import told
 from gradlab.ledger.rules.window import Window, one_loop, updates, whole, windows
@@ -20,8 +20,7 @@ def clip_each_micro_batch(ledger) -> Iterator[Finding]:
             clips = [ledger[place] for place in state.clips if place > window.begin]
             early = [clip for clip in clips if micro_batches[0] < clip.index < micro_batches[-1]]
             # Different limits are chosen one by one; a clip that left the sum alone did no harm.
-            if (len(clips) < 2 or len({clip.max_norm for clip in clips}) > 1
-                    or not any(clip.coefficient < 1 for clip in early)):
+            if len(clips) < 2 or not _at_one_limit(clips) or not any(clip.coefficient < 1 for clip in early):
                 continue
             evidence = {"n_clip": len(clips), "n_backward": len(window.used)}
             weights = [prod(clip.coefficient for clip in clips if clip.index > place) for place in micro_batches]
@@ -33,13 +32,21 @@ def clip_each_micro_batch(ledger) -> Iterator[Finding]:
             break
 
 
+def _at_one_limit(clips: list[Clip]) -> bool:
+    """Whether they have the same limit. Where it was not said, by hand, all leave a gradient of the same norm."""
+    if any(clip.max_norm is not None for clip in clips):
+        return len({clip.max_norm for clip in clips}) == 1
+    left = [clip.norm * clip.coefficient for clip in clips]
+    return isclose(min(left), max(left), rel_tol=0.01)
+
+
 def wrong_accumulation_divisor(ledger) -> Iterator[Finding]:
     """A sum of micro-batches divided by another number than theirs, or by different ones, or again and again."""
     for window in updates(ledger):
         n = len(window.used)
         if n < 2 or not one_loop(window.used):
             continue
-        if _by_index(window.used):
+        if _by_index(window.used) and not window.edits:  # a running mean makes the sum before smaller, too
             yield told("wrong-accumulation-divisor", *window.used, window.end, variant="by-index", n_backward=n,
                        w_first=1.0, w_last=1 / n)
         for state in window.states:
@@ -54,8 +61,9 @@ def wrong_accumulation_divisor(ledger) -> Iterator[Finding]:
         for window, divisor in counted:
             # A larger number may be a count of targets: then nothing is wrong with it.
             if len(window.used) > divisor:
+                # A half may as well belong to the loss, of which it says nothing that k of them are summed.
                 yield told("wrong-accumulation-divisor", window.used[-1], window.end, n_backward=len(window.used),
-                           divisor=divisor, ratio=len(window.used) / divisor)
+                           divisor=divisor, ratio=len(window.used) / divisor, level="info" if divisor == 2 else None)
 
 
 def leftover_micro_batches(ledger) -> Iterator[Finding]:
@@ -97,6 +105,8 @@ def _counted(ledger) -> Iterator[list[tuple[Window, int]]]:
         by_optimizer.setdefault(window.optimizer, []).append(window)
     for own in by_optimizer.values():
         own = [window for window in own if window.used and not window.lost and not _cut_off(window)]
+        if any(b.halved for window in own for b in window.used):
+            continue
         divisors = {b.divisor for window in own for b in window.used}
         # A division of the gradients by hand may make up for it.
         if len(divisors) != 1 or not whole(*divisors) or any(window.edits for window in own):

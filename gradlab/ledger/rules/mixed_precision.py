@@ -1,7 +1,7 @@
 """Rules about loss scaling: what happens to gradients while a scale is in them, and who makes the step."""
 
 from collections.abc import Iterator
-from math import isclose
+from math import isclose, isfinite
 
 from gradlab.ledger.events import Backward, Provenance, ScalerUpdate, Skip, Step, Unscale, ZeroGrad
 from gradlab.ledger.finding import Finding
@@ -79,6 +79,7 @@ def backward_after_unscale(ledger) -> Iterator[Finding]:
 def scaler_bypassed(ledger) -> Iterator[Finding]:
     """An update of scaled or unscaled gradients that the optimizer made by itself, past the scaler."""
     guarded = {optimizer for optimizer in range(len(ledger.held)) if _guarded_by_hand(ledger, optimizer)}
+    unscaled = []
     for window in updates(ledger):
         step = window.end
         if not _past_the_scaler(window):
@@ -91,7 +92,12 @@ def scaler_bypassed(ledger) -> Iterator[Finding]:
             yield told("scaler-bypassed", step, variant="scaled", scale=scale, norm=step.norm,
                        norm_true=window.used[-1].norm / window.used[-1].scale)
         elif unscales and window.optimizer not in guarded:
-            yield told("scaler-bypassed", unscales[-1], step, variant="unscaled", scale=unscales[-1].scale)
+            harm = not isfinite(step.norm) and any(unscale.found_inf for unscale in unscales)
+            unscaled.append((harm, unscales[-1], step))
+    # The loop may look for overflow itself, so only one that was stepped on proves a mistake.
+    for harm, unscale, step in sorted(unscaled, key=lambda found: not found[0]):
+        yield told("scaler-bypassed", unscale, step, variant="unscaled", level="error" if harm else "info",
+                   scale=unscale.scale)
 
 
 def _past_the_scaler(window: Window) -> bool:

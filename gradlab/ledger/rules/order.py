@@ -2,8 +2,9 @@
 
 from bisect import bisect
 from collections.abc import Iterator
+from math import nan
 
-from gradlab.ledger.events import Clip, Provenance, ZeroGrad
+from gradlab.ledger.events import Backward, Clip, Provenance, ZeroGrad
 from gradlab.ledger.finding import Finding
 from gradlab.ledger.rules.telling import told
 from gradlab.ledger.rules.window import Window, above, one_loop, states, updates, whole, windows
@@ -108,15 +109,20 @@ def missing_zero_grad(ledger) -> Iterator[Finding]:
                 continue
             first = ledger[own[0]]
             since = {"i": window.number + 1, "n_windows": len(own) + 1, "j": first.window[window.optimizer] + 1}
-            last = ledger[new[-1]]  # what it left is not clipped yet
-            norm = last.norm / last.scale
-            if norm > first.norm:
-                yield told("missing-zero-grad", first, window.end, norm_j=first.norm, norm_i=norm, **since)
+            # What a backward pass leaves is not clipped yet, before and after.
+            norm, before = _left_by(ledger[new[-1]]), [place for place in old if place < own[0]]
+            norm_before = _left_by(ledger[before[-1]]) if before else nan
+            if norm > norm_before:
+                yield told("missing-zero-grad", first, window.end, norm_j=norm_before, norm_i=norm, **since)
                 return
             without_growth = without_growth or (first, window.end, {"norm": norm, **since})
     if without_growth:
         *events, evidence = without_growth
         yield told("missing-zero-grad", *events, variant="sum", **evidence)
+
+
+def _left_by(backward: Backward) -> float:
+    return backward.norm / backward.scale
 
 
 def zero_grad_before_step(ledger) -> Iterator[Finding]:
@@ -134,13 +140,28 @@ def zero_grad_before_step(ledger) -> Iterator[Finding]:
                 yield told("zero-grad-before-step", window.backwards[-1], cleared[-1], window.end,
                            variant="nothing-left", n_backward=n_backward)
             continue
+        if any(_put_there(ledger, state, cleared[-1].index) for state in window.states):
+            continue
         divisors = {b.divisor for b in window.backwards}
         divisor = next(iter(divisors))
         # More may be cleared on purpose (SAM, a diagnostic), unless the divisor says how many were to be summed.
         if one_loop(window.backwards) and len(divisors) == 1 and whole(divisor) and n_left < divisor <= n_backward:
             if n_left == 1:
-                yield told("zero-grad-before-step", cleared[0], window.end, variant="last-only",
+                level = "info" if window.used[0].halved else None
+                yield told("zero-grad-before-step", cleared[0], window.end, variant="last-only", level=level,
                            n_backward=n_backward, divisor=divisor)
             else:
                 yield told("zero-grad-before-step", cleared[0], window.end, n_backward=n_backward, n_lost=n_lost,
                            n_left=n_left, divisor=divisor)
+
+
+def _put_there(ledger, state: Provenance, cleared: int) -> bool:
+    """Whether a gradient was made by hand since it was cleared: from a sum kept elsewhere, say, which holds the rest.
+
+    A multiple of the gradient is nothing new. But whether one that was replaced is a multiple of the one before cannot
+    be told where there is only one tensor, so what looks like a clip there may be anything.
+    """
+    edits = [ledger[place] for place in state.edits if place > cleared]
+    clips = [ledger[place] for place in state.clips if place > cleared]
+    return (any(edit.factor is None or edit.what in ("replaced", "copy_", "") for edit in edits)
+            or any(clip.how == "by hand" and clip.after and len(clip.parameters) == 1 for clip in clips))

@@ -37,7 +37,7 @@ def _duplicate(ledger, window: Window) -> Iterator[Finding]:
 def _extra(ledger, window: Window) -> Iterator[Finding]:
     if not window.held <= set(ledger.in_model):
         return  # the optimizer holds what the models do not: `optimizer_set_mismatch` is at the root of it
-    anywhere = {p for held in ledger.held for p in held}
+    anywhere = {p for held in ledger.held for p in held}.union(ledger.elsewhere)
     for clip in window.clips:
         with_gradient = {p for state, members in clip.gradients.items() if state.backwards for p in members}
         extra = [p for p in dict.fromkeys(clip.parameters) if p in with_gradient and p not in anywhere]
@@ -58,8 +58,8 @@ def _missing(ledger, window: Window) -> Iterator[Finding]:
 
 
 def optimizer_set_mismatch(ledger) -> Iterator[Finding]:
-    """Parameters of the model that receive a gradient window after window and that no optimizer holds."""
-    anywhere = {p for held in ledger.held for p in held}
+    """Parameters of the model that receive a gradient window after window, and that nothing updates."""
+    anywhere = {p for held in ledger.held for p in held}.union(ledger.elsewhere)
     reached: dict[int, dict[tuple[int, ...], Backward]] = {}
     for backward in ledger.of(Backward):
         for p in set(backward.parameters).intersection(ledger.in_model) - anywhere:

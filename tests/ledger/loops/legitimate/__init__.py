@@ -6,9 +6,13 @@ Not here: 38, accumulation under DistributedDataParallel, which needs several pr
 from loops.legitimate import (
     accumulation,
     adversarial,
+    buffers,
     by_hand,
     clipping,
     closures,
+    elsewhere,
+    guarded,
+    halves,
     limits_of_parts,
     mixed_precision,
     non_finite,
@@ -21,6 +25,6 @@ from loops.legitimate import (
 )
 from loops.loop import LEGITIMATE
 
-__all__ = ["LEGITIMATE", "accumulation", "adversarial", "by_hand", "clipping", "closures", "limits_of_parts",
-           "mixed_precision", "non_finite", "plain", "recurrent", "schedules", "several_networks", "sharpness",
-           "weights"]
+__all__ = ["LEGITIMATE", "accumulation", "adversarial", "buffers", "by_hand", "clipping", "closures", "elsewhere",
+           "guarded", "halves", "limits_of_parts", "mixed_precision", "non_finite", "plain", "recurrent",
+           "schedules", "several_networks", "sharpness", "weights"]
