@@ -96,6 +96,8 @@ MIXED_PRECISION = (
                       "{norm_true}.",
             "unscaled": "The gradients had been divided by {scale}, but the step ran outside the scaler: had one of "
                         "them been infinite, the weights would be too.",
+            "overflow": "The gradients had been divided by {scale}, one of them was infinite, and the step ran outside "
+                        "the scaler, which would have skipped it: the infinity went into the weights.",
         },
         experiment="Put an inf into one gradient just before your step and print a weight after it.",
         threads=("huggingface/accelerate#357", "pytorch/pytorch#67590"),

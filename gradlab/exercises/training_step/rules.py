@@ -85,7 +85,7 @@ def past_the_scaler(mine: Trial, right: Trial) -> Diagnosis | None:
 
 
 def _past(finding: Finding) -> bool:
-    return (finding.pitfall, finding.variant) == ("scaler-bypassed", "unscaled")
+    return finding.pitfall == "scaler-bypassed" and finding.variant in ("unscaled", "overflow")
 
 
 def other_limit(mine: Trial, right: Trial) -> Diagnosis | None:

@@ -96,8 +96,8 @@ def scaler_bypassed(ledger) -> Iterator[Finding]:
             unscaled.append((harm, unscales[-1], step))
     # The loop may look for overflow itself, so only one that was stepped on proves a mistake.
     for harm, unscale, step in sorted(unscaled, key=lambda found: not found[0]):
-        yield told("scaler-bypassed", unscale, step, variant="unscaled", level="error" if harm else "info",
-                   scale=unscale.scale)
+        variant, level = ("overflow", "error") if harm else ("unscaled", "info")
+        yield told("scaler-bypassed", unscale, step, variant=variant, level=level, scale=unscale.scale)
 
 
 def _past_the_scaler(window: Window) -> bool:

@@ -107,7 +107,7 @@ def stepped_past_the_scaler():
     return events, 2048
 
 
-@wrong("scaler-bypassed", "optimizer.step() after unscale_, and an overflow that it uses", "unscaled")
+@wrong("scaler-bypassed", "optimizer.step() after unscale_, and an overflow that it uses", "overflow")
 def overflow_past_the_scaler():
     model, optimizer = sgd()
     scale = scaler(512.0)
