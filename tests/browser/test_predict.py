@@ -133,7 +133,8 @@ def test_the_reveal_is_laid_over_the_prediction(lab_page, hands):
     assert hands.asked("choice").get_by_role("status").inner_text() == "You predicted b. It was c."
     assert hands.asked("choice").locator(".gl-option").nth(2).inner_text().endswith("what happened")
     assert hands.height("choice") == height
-    lab_page.locator(".jp-OutputArea-output", has_text="(your prediction)").filter(has_text="(what happened)").wait_for()
+    drawn = lab_page.locator(".jp-OutputArea-output", has_text="(your prediction)")
+    drawn.filter(has_text="(what happened)").wait_for()
 
 
 def test_running_the_cell_again_keeps_the_prediction(lab_page, hands):
