@@ -1,0 +1,142 @@
+"""Passes over all gradients of a table: the entry points that Python calls, compiled once and kept on disk.
+
+Gradients are walked in pieces of 32,768 elements. The sums of the pieces are added in the order of the table, by one
+thread, whoever computed them, so the same gradients give the same bits with any number of threads.
+
+Entry points take and return numbers and arrays of int64 and float64 only: one signature each, so one compilation.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+from ..layout import ADDRESS, COUNT, F64, KIND
+from .elements import clamp, scale, sum_of_squares
+
+PIECE = 1 << 15
+
+
+@njit
+def _pieces(count):
+    return (count + PIECE - 1) // PIECE
+
+
+@njit
+def _place(table, t, piece):
+    """Address and elements of a piece of tensor t."""
+    start = piece * PIECE
+    return table[t, ADDRESS] + start * (table[t, KIND] >> 8 & 0xFF) // 8, min(PIECE, table[t, COUNT] - start)
+
+
+@njit
+def _owners(table):
+    """For each piece of all tensors, in order: its tensor, and which piece of it."""
+    total = 0
+    for t in range(len(table)):
+        total += _pieces(table[t, COUNT])
+    owners = np.empty((total, 2), np.int64)
+    k = 0
+    for t in range(len(table)):
+        for piece in range(_pieces(table[t, COUNT])):
+            owners[k, 0], owners[k, 1] = t, piece
+            k += 1
+    return owners
+
+
+@njit
+def _finish(table, sums, norms):
+    """Sums of squares to norms, in place of nothing; the total, and whether float64 was too small for a square."""
+    total, extreme = 0.0, False
+    for t in range(sums.size):
+        total += sums[t]
+        norms[t] = np.sqrt(sums[t])
+        if table[t, KIND] == F64 and table[t, COUNT] and not (1e-280 < sums[t] < np.inf):
+            extreme = True
+    return np.sqrt(total), extreme
+
+
+@njit(cache=True)
+def measure(table, norms):
+    """Fill `norms` with each gradient's; (norm of all, whether float64 gradients left the range of their squares)."""
+    for t in range(len(table)):
+        total = 0.0
+        for piece in range(_pieces(table[t, COUNT])):
+            address, count = _place(table, t, piece)
+            total += sum_of_squares(address, count, table[t, KIND])
+        norms[t] = total
+    return _finish(table, norms, norms)
+
+
+@njit(cache=True, parallel=True)
+def _partial_sums(table, owners, partial):
+    for k in prange(partial.size):
+        address, count = _place(table, owners[k, 0], owners[k, 1])
+        partial[k] = sum_of_squares(address, count, table[owners[k, 0], KIND])
+
+
+@njit(cache=True)
+def _list_pieces(table):
+    return _owners(table)
+
+
+@njit(cache=True)
+def _collect(table, owners, partial, norms):
+    norms[:] = 0.0
+    for k in range(partial.size):  # not in a parallel function: Numba would split the sum by thread
+        norms[owners[k, 0]] += partial[k]
+    return _finish(table, norms, norms)
+
+
+def measure_with_threads(table, norms):
+    """As `measure`, to the last bit, with Numba's threads."""
+    owners = _list_pieces(table)
+    partial = np.empty(len(owners))
+    _partial_sums(table, owners, partial)
+    return _collect(table, owners, partial, norms)
+
+
+@njit(cache=True)
+def scale_all(table, factor):
+    """Multiply every gradient in place, the last first: the measuring has just left that in the cache."""
+    for t in range(len(table) - 1, -1, -1):
+        for piece in range(_pieces(table[t, COUNT]) - 1, -1, -1):
+            address, count = _place(table, t, piece)
+            scale(address, count, table[t, KIND], factor)
+
+
+@njit(cache=True, parallel=True)
+def _scale_pieces(table, owners, factor):
+    for k in prange(len(owners)):
+        last = len(owners) - 1 - k
+        address, count = _place(table, owners[last, 0], owners[last, 1])
+        scale(address, count, table[owners[last, 0], KIND], factor)
+
+
+def scale_with_threads(table, factor):
+    """As `scale_all`, with Numba's threads."""
+    _scale_pieces(table, _list_pieces(table), factor)
+
+
+@njit(cache=True, parallel=True)
+def _clamp_pieces(table, owners, limit, changed):
+    for k in prange(len(owners)):
+        address, count = _place(table, owners[k, 0], owners[k, 1])
+        changed[k] = clamp(address, count, table[owners[k, 0], KIND], limit)
+
+
+def clamp_with_threads(table, limit):
+    """As `clamp_all`, with Numba's threads."""
+    owners = _list_pieces(table)
+    changed = np.zeros(len(owners), np.int64)
+    _clamp_pieces(table, owners, limit, changed)
+    return bool(changed.any())
+
+
+@njit(cache=True)
+def clamp_all(table, limit):
+    """Clamp every gradient to ±limit in place; whether that changed any."""
+    changed = False
+    for t in range(len(table)):
+        for piece in range(_pieces(table[t, COUNT])):
+            address, count = _place(table, t, piece)
+            changed |= clamp(address, count, table[t, KIND], limit)
+    return changed

@@ -1,0 +1,128 @@
+"""Filling a table in compiled code: what Python would ask of every tensor in 20 µs, DLPack answers in 1 µs.
+
+torch publishes DLPack's exchange API, a struct of C functions, one of which tells address, dtype, device, shape and
+strides of a tensor without making anything. Where torch is too old to have it, `layout.describe` asks one by one.
+
+Source: https://github.com/dmlc/dlpack, include/dlpack/dlpack.h, DLPackExchangeAPI.
+"""
+
+import ctypes
+import functools
+
+import numpy as np
+import torch
+from numba import carray, njit
+
+from ..intrinsics import append, describe, get_attribute, i64_pointer, item, release, type_of
+from ..layout import ADDRESS, BF16, COUNT, DEVICE, F16, F32, F64, KIND
+
+SAME, MOVED, OTHER, SHARED = range(4)  # what `read` finds; OTHER: of another dtype or kind, with gaps, on two devices
+
+_FROM_OBJECT = 40  # bytes into the struct: version 8, older versions' struct 8, three functions of 8 each
+_DESCRIPTION = 6  # words of 8 bytes in a DLTensor
+
+
+@functools.cache
+def exchange_function() -> int:
+    """The address of the function that describes a tensor, 0 where torch has none or one of another layout."""
+    capsule = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
+    if capsule is None:
+        return 0
+    get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    struct = get_pointer(capsule, b"dlpack_exchange_api")
+    major = ctypes.c_uint32.from_address(struct).value
+    return ctypes.c_void_p.from_address(struct + _FROM_OBJECT).value or 0 if major == 1 else 0
+
+
+@njit
+def _fills_a_block(shape, strides):
+    """Whether the elements lie without gaps and overlaps, in any order of dimensions."""
+    block, left = 1, 0
+    for d in range(shape.size - 1, -1, -1):
+        if shape[d] != 1 and strides[d] != block:
+            left += 1
+        elif shape[d] != 1:
+            block *= shape[d]
+    if left == 0:
+        return True  # rows after rows, as nearly always
+    block = 1
+    for _ in range(shape.size):
+        for d in range(shape.size):
+            if shape[d] != 1 and strides[d] == block:
+                block *= shape[d]
+    total = 1
+    for d in range(shape.size):
+        total *= shape[d]
+    return block == total
+
+
+@njit
+def _disjoint(table):
+    end = 0
+    for t in np.argsort(table[:, ADDRESS]):
+        if table[t, COUNT] > 0:
+            if table[t, ADDRESS] < end:
+                return False
+            end = table[t, ADDRESS] + table[t, COUNT] * (table[t, KIND] >> 8 & 0xFF) // 8
+    return True
+
+
+@njit
+def _read_one(function, thing, plain, row, description):
+    """Bring a row up to date with the tensor at address `thing`: SAME, MOVED or OTHER."""
+    kind_of_thing = type_of(thing)
+    if kind_of_thing != plain[0] and kind_of_thing != plain[1]:
+        return OTHER
+    if describe(function, thing, description.ctypes.data) != 0:
+        return OTHER
+    dimensions, kind = description[2] & 0xFFFFFFFF, description[2] >> 32
+    if kind != F32 and kind != F64 and kind != F16 and kind != BF16:
+        return OTHER
+    shape = carray(i64_pointer(description[3]), (dimensions,))
+    count = 1
+    for size in shape:
+        count *= size
+    if count > 1 and not _fills_a_block(shape, carray(i64_pointer(description[4]), (dimensions,))):
+        return OTHER
+    address, device = description[0] + description[5], description[1]
+    if row[ADDRESS] == address and row[COUNT] == count and row[KIND] == kind and row[DEVICE] == device:
+        return SAME
+    row[ADDRESS], row[COUNT], row[KIND], row[DEVICE] = address, count, kind, device
+    return MOVED
+
+
+@njit(cache=True)
+def read(function, owners, gradient, plain, table, tensors):
+    """Bring a table up to date with tensors; (what was found, rows, elements, whether any is float64).
+
+    `owners`: the address of a list of tensors, or of a list of parameters if `gradient` is not 0: then it is the
+    address of the name of what is wanted of them, and None is passed over. `plain`: the addresses of the types whose
+    memory can be trusted, and of None. `table` has a row for each owner; rows that are not needed are cleared.
+    `tensors`: the address of an empty list, which what was looked at is appended to.
+    """
+    none, description = plain[2], np.empty(_DESCRIPTION, np.int64)
+    rows, elements, moved, wide = 0, 0, False, False
+    for k in range(len(table)):
+        tensor = item(owners, k)
+        if gradient:
+            tensor = get_attribute(tensor, gradient)
+            if tensor == 0:
+                return OTHER, 0, 0, False
+            if tensor != none:
+                append(tensors, tensor)
+            release(tensor)  # both its owner and the list hold it
+            if tensor == none:
+                continue
+        found = _read_one(function, tensor, plain, table[rows], description)
+        if found == OTHER or table[rows, DEVICE] != table[0, DEVICE]:
+            return OTHER, 0, 0, False
+        moved |= found == MOVED
+        elements += table[rows, COUNT]
+        wide |= table[rows, KIND] == F64
+        rows += 1
+    if moved:
+        table[rows:] = -1  # or a row might be believed later that was never compared with these
+        if not _disjoint(table[:rows]):
+            return SHARED, 0, 0, False
+    return MOVED if moved else SAME, rows, elements, wide

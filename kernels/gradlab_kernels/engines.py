@@ -1,0 +1,175 @@
+"""Which engine computes: found by looking at the tensors, once a call.
+
+All have the same verbs. `norms()`: each tensor's, float64. `measure(max_norm, eps)`: the norm of all and the decision.
+`given(norm, ...)`: the decision for a norm known before. `scale_(decision)`, `clamp_(limit)`: change the tensors.
+`value(number)`: a number of a decision as the tensor that is returned.
+"""
+
+import functools
+import importlib
+import importlib.util
+import sys
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .layout import (
+    COUNT,
+    DEVICE,
+    F64,
+    KIND,
+    PLAIN,
+    Seen,
+    describe,
+    device_of,
+    is_dense,
+    is_plain,
+    refuse_shared_memory,
+)
+from .torch_engine import TorchEngine
+
+BACKENDS = ("cpu", "cuda", "simulator", "torch")
+
+
+class Foreign(Exception):
+    """Tensors whose memory only torch understands: sparse, complex, subclasses such as DTensor."""
+
+
+class Eyes:
+    """What has been seen of some tensors, or of the gradients of some parameters.
+
+    Kept over a loop, they cost only a look at each tensor: what has not moved is not compared with the others again.
+    """
+
+    def __init__(self, owners: list[Tensor], of_gradients: bool = True, backend: str | None = None):
+        self.owners, self.of_gradients, self.backend = owners, of_gradients, backend
+        self._table = np.full((len(owners), 4), -1, np.int64)
+
+    def tensors(self) -> list[Tensor]:
+        """The tensors as they are now."""
+        if not self.of_gradients:
+            return self.owners
+        return [gradient for owner in self.owners if (gradient := owner.grad) is not None]
+
+    def engine(self):
+        """The engine for the tensors as they are now, None if there are none.
+
+        Raises Foreign, SharedMemoryError, or RuntimeError for a missing device.
+        """
+        compiled = None if self.backend == "torch" else _compiled()
+        seen = self._read(compiled) if compiled else None
+        if seen is None:
+            return self._by_torch()
+        return _engine(int(seen.table[0, DEVICE]), self.backend)(seen) if seen.tensors else None
+
+    def _by_torch(self):
+        tensors = self.tensors()
+        for tensor in tensors:
+            if not is_plain(tensor):
+                raise Foreign(f"{type(tensor).__name__}, {tensor.layout} of {tensor.dtype}")
+        return TorchEngine(tensors) if tensors else None
+
+    def _read(self, compiled) -> Seen | None:
+        """The table, brought up to date; None if the kernels cannot work by it."""
+        function = compiled.exchange_function()
+        if not function:
+            return self._read_one_by_one()
+        tensors: list[Tensor] = []
+        found, rows, elements, wide = compiled.read(  # in CPython the id of a thing is its address
+            function, id(self.owners), _GRADIENT if self.of_gradients else 0, _PLAIN, self._table, id(tensors)
+        )
+        if found <= compiled.MOVED:
+            return Seen(tensors if self.of_gradients else self.owners, self._table[:rows], elements, wide)
+        self._table.fill(-1)
+        if found == compiled.SHARED:
+            refuse_shared_memory(self.tensors())
+        return None
+
+    def _read_one_by_one(self) -> Seen | None:
+        tensors = self.tensors()
+        if not all(is_plain(t) and is_dense(t) and t.device == tensors[0].device for t in tensors):
+            return None
+        table = describe(tensors)
+        if not np.array_equal(table, self._table[: len(table)]):
+            self._table.fill(-1)
+            refuse_shared_memory(tensors)
+            self._table[: len(table)] = table
+        return Seen(tensors, table, int(table[:, COUNT].sum()), bool((table[:, KIND] == F64).any()))
+
+
+_NAME = sys.intern("grad")
+_GRADIENT = id(_NAME)
+_PLAIN = np.array([id(kind) for kind in PLAIN] + [id(None)], np.int64)
+
+
+@functools.cache
+def _compiled():
+    """What reads tables in compiled code, None without Numba. Imported here, by the first call that needs it."""
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return None
+    return importlib.import_module(".cpu.table", __package__)
+
+
+@functools.lru_cache(maxsize=64)
+def _engine(device: int, backend: str | None):
+    """The class of engine for a device, as a table names it, or for the backend that was asked for by name."""
+    device = device_of(device).type
+    if backend is None:
+        backend = device if device == "cpu" or not _missing_for_cuda() else "torch"
+    if backend == "torch":
+        return lambda seen: TorchEngine(seen.tensors)
+    expected = "cuda" if backend == "cuda" else "cpu"
+    if device != expected:
+        raise RuntimeError(
+            f"backend {backend!r} works on {expected} tensors, the gradients are on {device}; "
+            "leave backend out, and it follows the gradients"
+        )
+    if backend == "cpu":
+        return importlib.import_module(".cpu.engine", __package__).CpuEngine
+    if reason := _missing_for_cuda() if backend == "cuda" else _missing_for_simulator():
+        raise RuntimeError(reason)
+    return importlib.import_module(".cuda.engine", __package__).CudaEngine
+
+
+def check_backend(backend: str | None) -> None:
+    """Raise, before any gradient is there, what could only be wrong with it later."""
+    if backend is None:
+        return
+    if backend not in BACKENDS:
+        raise ValueError(
+            f"backend must be one of {', '.join(BACKENDS)}, or None to follow the gradients; got {backend!r}"
+        )
+    reason = ""
+    if backend != "torch" and not _compiled():
+        reason = f"backend {backend!r} needs Numba: pip install numba"
+    elif backend == "cuda":
+        reason = _missing_for_cuda()
+    elif backend == "simulator":
+        reason = _missing_for_simulator()
+    if reason:
+        raise RuntimeError(reason)
+
+
+def _missing_for_cuda() -> str:
+    if not torch.cuda.is_available():
+        return "no CUDA device: torch.cuda.is_available() is False. backend=None computes where the gradients are"
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "the GPU's kernels need numba-cuda: pip install numba-cuda[cu13]"
+    if _simulated():
+        return "NUMBA_ENABLE_CUDASIM is set, so Numba has no GPU in this process: unset it and start Python again"
+    return ""
+
+
+def _missing_for_simulator() -> str:
+    if _simulated():
+        return ""
+    return "the simulator is chosen when Numba is imported: start Python with NUMBA_ENABLE_CUDASIM=1"
+
+
+def _simulated() -> bool:
+    from numba.core import config
+
+    return bool(config.ENABLE_CUDASIM)
