@@ -16,7 +16,7 @@ LAB_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)  # Jupyter refuses roo
 
 title = @printf '\n== %s ==\n' '$(1)'
 
-.PHONY: help venv lab notebooks docs lint test test-code test-labs test-browser no-browser bench clean
+.PHONY: help venv lab notebooks docs lint test test-code test-labs test-browser no-browser bench bench-kernels test-gpu clean
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -69,6 +69,13 @@ no-browser:
 
 bench: $(READY)  ## measure speed
 	$(PYTEST) tests/bench -s
+
+bench-kernels: $(READY)  ## measure the kernels against torch, and store the table
+	$(PY) kernels/benchmarks/run.py --store
+
+test-gpu: $(READY)  ## the kernels' tests that need a GPU
+	$(PY) -m pip install -qc constraints.txt -e ".[cuda]"
+	$(PYTEST) tests/kernels -m gpu
 
 clean:  ## remove the environment and everything that running leaves
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*

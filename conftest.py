@@ -11,7 +11,8 @@ os.environ.setdefault("GRADLAB_PROGRESS", "off")
 
 # Notebook kernels are processes of their own: they see this variable, and not pytest's sys.path. Without it
 # they would test whichever gradlab happens to be installed.
-os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+SOURCES = [str(ROOT), str(ROOT / "kernels")]
+os.environ["PYTHONPATH"] = os.pathsep.join([*SOURCES, *filter(None, [os.environ.get("PYTHONPATH")])])
 
-# The tools are scripts and no package; tests import them by their file name.
-sys.path.insert(0, str(ROOT / "tools"))
+# The tools are scripts and no package; tests import them by their file name. gradlab_kernels lies in kernels/.
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "kernels")]

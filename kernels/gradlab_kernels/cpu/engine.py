@@ -4,6 +4,7 @@ Small sets stay on one thread: below about a million elements starting threads c
 machine a thousand times more.
 """
 
+import math
 import threading
 
 import numba
@@ -62,7 +63,10 @@ class CpuEngine:
             _tell_autograd(self.tensors)
 
     def value(self, number: float) -> Tensor:
-        return torch.scalar_tensor(number, dtype=self.dtype)  # three times as fast as torch.tensor
+        try:
+            return torch.scalar_tensor(number, dtype=self.dtype)  # three times as fast as torch.tensor
+        except RuntimeError:  # beyond float32, which has no larger number than this
+            return torch.scalar_tensor(math.inf, dtype=self.dtype)
 
 
 def _tell_autograd(tensors: list[Tensor]) -> None:

@@ -146,6 +146,8 @@ def multi_clamp(table, tensors, chunks, limit):
         c += cuda.gridDim.x
 
 
+MAX_REGISTERS = 64  # a thread: then four blocks of 256 threads fit on a processor of every chip since sm_75
+
 SIGNATURES = {
     multi_norm: void(*[int64] * 7, float64, float64),
     multi_norms: void(*[int64] * 6),

@@ -14,7 +14,7 @@ from .instructions import SIMULATED
 from .kernels import CHUNK, multi_clamp, multi_norm, multi_norms, multi_scale
 from .launch import Launcher
 
-BLOCKS_PER_PROCESSOR = 8  # of 256 threads: what 32 registers a thread allow
+BLOCKS_PER_PROCESSOR = 4  # what kernels.MAX_REGISTERS allows
 PINNED = 4  # buffers, so that four refreshes may be under way
 
 
@@ -43,7 +43,7 @@ class DeviceTables:
 
     def _blocks(self) -> int:
         if SIMULATED:
-            return min(max(self.chunks, 1), 3)
+            return min(max(self.chunks, 1), 2)
         processors = torch.cuda.get_device_properties(self.device).multi_processor_count
         return min(max(self.chunks, 1), processors * BLOCKS_PER_PROCESSOR)
 

@@ -4,7 +4,7 @@ Each warp gets a place to meet: every lane named in `mask` must come, or the oth
 mistake hangs, or does anything.
 
 Reaches into a private class, `numba.cuda.simulator.kernelapi.FakeCUDAModule`: the versions of Numba are pinned and
-tests/kernels/test_simulated_warps.py says whether it still fits.
+tests/kernels/test_kernels_simulator.py says whether it still fits.
 """
 
 import threading
