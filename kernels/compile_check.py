@@ -20,7 +20,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parent))
-os.environ.pop("NUMBA_ENABLE_CUDASIM", None)
 OPERATION = re.compile(r"\b((?:LDG|STG|LDL|STL|ATOMG|MEMBAR|SHFL|BAR|F2FP)[A-Z0-9_.]*)")
 
 
@@ -44,6 +43,7 @@ def missing() -> str:
 def check(chip: int):
     """For each kernel a dictionary: registers a thread, bytes spilled, and how often each instruction occurs."""
     warnings.simplefilter("ignore")
+    os.environ.pop("NUMBA_ENABLE_CUDASIM", None)  # before Numba is imported, or there is no compiler
     import numba.cuda.dispatcher
     from numba import cuda
 

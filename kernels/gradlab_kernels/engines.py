@@ -42,8 +42,14 @@ class Eyes:
     Kept over a loop, they cost only a look at each tensor: what has not moved is not compared with the others again.
     """
 
-    def __init__(self, owners: list[Tensor], of_gradients: bool = True, backend: str | None = None):
-        self.owners, self.of_gradients, self.backend = owners, of_gradients, backend
+    def __init__(
+        self,
+        owners: list[Tensor],
+        of_gradients: bool = True,
+        backend: str | None = None,
+        kept: dict | None = None,
+    ):
+        self.owners, self.of_gradients, self.backend, self.kept = owners, of_gradients, backend, kept
         self._table = np.full((len(owners), 4), -1, np.int64)
 
     def tensors(self) -> list[Tensor]:
@@ -64,6 +70,11 @@ class Eyes:
         return _engine(int(seen.table[0, DEVICE]), self.backend)(seen) if seen.tensors else None
 
     def _by_torch(self):
+        for k, owner in enumerate(self.owners):
+            if not isinstance(owner, Tensor):
+                raise TypeError(
+                    f"number {k} is a {type(owner).__name__} ({owner!r:.60}), not a tensor; pass model.parameters()"
+                )
         tensors = self.tensors()
         for tensor in tensors:
             if not is_plain(tensor):
@@ -80,7 +91,7 @@ class Eyes:
             function, id(self.owners), _GRADIENT if self.of_gradients else 0, _PLAIN, self._table, id(tensors)
         )
         if found <= compiled.MOVED:
-            return Seen(tensors if self.of_gradients else self.owners, self._table[:rows], elements, wide)
+            return Seen(tensors if self.of_gradients else self.owners, self._table[:rows], elements, wide, self.kept)
         self._table.fill(-1)
         if found == compiled.SHARED:
             refuse_shared_memory(self.tensors())
@@ -95,7 +106,7 @@ class Eyes:
             self._table.fill(-1)
             refuse_shared_memory(tensors)
             self._table[: len(table)] = table
-        return Seen(tensors, table, int(table[:, COUNT].sum()), bool((table[:, KIND] == F64).any()))
+        return Seen(tensors, table, int(table[:, COUNT].sum()), bool((table[:, KIND] == F64).any()), self.kept)
 
 
 _NAME = sys.intern("grad")

@@ -23,12 +23,16 @@ PLAIN = (Tensor, Parameter)  # of a subclass, such as DTensor, nobody knows what
 
 
 class Seen(NamedTuple):
-    """What was seen of a list of tensors: their table, how many elements they have, whether any is float64."""
+    """What was seen of a list of tensors: their table, how many elements they have, whether any is float64.
+
+    `kept` is where an engine may keep what it needs again, None where the next call will not be about these tensors.
+    """
 
     tensors: list[Tensor]
     table: np.ndarray
     elements: int
     wide: bool
+    kept: dict | None
 
 
 def device_of(word: int) -> torch.device:

@@ -25,8 +25,8 @@ class ClipPlan:
     Parameters are held, gradients are not.
 
     `backend`: None computes where the gradients are; "cpu", "cuda" and "torch" insist; "simulator" runs the GPU's
-    kernels in Numba's CUDA simulator on tensors in main memory, slowly, to look at. A plan on a GPU belongs to the
-    stream it is first used on. `eps` is added to the norm in the quotient max_norm / (norm + eps).
+    kernels in Numba's CUDA simulator on tensors in main memory, slowly, to look at. A plan on a GPU is for
+    one stream at a time: two would write into the same scratch memory. `eps` is added to the norm in the quotient max_norm / (norm + eps).
 
     Under CUDA graph capture: call once before the capture, keep the gradients where they are, and each replay clips.
 
@@ -39,7 +39,7 @@ class ClipPlan:
         self.parameters = tuple(listed)
         self.eps = arguments.epsilon(eps)
         check_backend(backend)
-        self._eyes = Eyes(listed, backend=backend)
+        self._eyes = Eyes(listed, backend=backend, kept={})
 
     def _engine(self):
         """The engine for the gradients as they are now, None without any."""

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from torch.nn import Parameter
 
-EXAMPLES = {"cpu": 60, "torch": 30, "simulator": 2, "cuda": 60}  # the simulator takes a second for what they do in ms
+EXAMPLES = {"cpu": 40, "torch": 20, "simulator": 2, "cuda": 60}  # the simulator takes a second for what they do in ms
 
 RANGE = {torch.float32: 30, torch.bfloat16: 30, torch.float64: 30, torch.float16: 3}  # powers of ten
 ULP = {torch.float32: 2**-23, torch.bfloat16: 2**-7, torch.float64: 2**-52, torch.float16: 2**-10}

@@ -159,3 +159,10 @@ def test_clamping_is_torchs(backend):
             torch.testing.assert_close(our, their, rtol=0, atol=0, equal_nan=True)
 
     examine(backend, law, cases(powers=(-2, 2)), st.floats(1e-3, 1e3))
+
+
+def test_a_limit_that_the_dtype_cannot_hold_clips_nothing(backend):
+    p = torch.nn.Parameter(torch.zeros(2, dtype=torch.float16, device="cuda" if backend == "cuda" else "cpu"))
+    p.grad = torch.full_like(p, 6e4)
+    ClipPlan([p], backend=backend).clip_value_(1e6)
+    assert (p.grad == 6e4).all()

@@ -70,7 +70,7 @@ def test_a_graph_clips_at_each_replay(parameters):
         plan.clip_(1.0)  # compiles, loads, and sends the addresses
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream):
+        with torch.cuda.graph(graph):  # on a stream of its own
             norm = plan.clip_(1.0)
     for value in (1.0, 0.5, 1e-6):
         for p in parameters:

@@ -85,6 +85,13 @@ def test_an_empty_list_and_gradients_that_are_not_there_are_named_and_measure_ze
         assert len(per_tensor_norms([])) == 0
 
 
+@pytest.mark.parametrize("thing", [None, 3, {"params": []}, "weight"])
+def test_things_that_are_no_tensors(parameters, thing):
+    for function in (clip_grad_norm_, get_total_norm):
+        with pytest.raises(TypeError, match=f"number 2 is a {type(thing).__name__}"):
+            function([*parameters, thing], 1.0)
+
+
 def test_a_single_tensor_is_a_list_of_one(parameters):
     assert clip_grad_norm_(parameters[0], 1.0) == 2
     assert get_total_norm(torch.tensor([3.0, 4.0])) == 5

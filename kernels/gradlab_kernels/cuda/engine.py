@@ -18,7 +18,7 @@ class CudaEngine:
         self.tensors, self.device = seen.tensors, device_of(int(seen.table[0, DEVICE]))
         self.wide = int(seen.wide)
         self.dtype = torch.float64 if seen.wide else torch.float32
-        self.tables = tables_for(seen.table, self.device)
+        self.tables = tables_for(seen.table, self.device, seen.kept)
 
     def norms(self) -> Tensor:
         norms = torch.empty(len(self.tensors), dtype=torch.float64, device=self.device)

@@ -19,10 +19,11 @@ PINNED = 4  # buffers, so that four refreshes may be under way
 
 
 class DeviceTables:
-    """Tables, scratch and launchers for gradients of given sizes and dtypes, on one stream of one device."""
+    """Tables, scratch and launchers for gradients of given sizes and dtypes on a device, for a stream at a time."""
 
-    def __init__(self, counts: np.ndarray, kinds: np.ndarray, device: torch.device):
-        self.device, self.tensors = device, len(counts)
+    def __init__(self, sizes: np.ndarray, device: torch.device):
+        counts, kinds = sizes.T
+        self.device, self.sizes, self.tensors = device, sizes, len(sizes)
         pieces = -(-counts // CHUNK)
         first = np.cumsum(pieces) - pieces
         owners = np.repeat(np.arange(self.tensors), pieces)
@@ -78,16 +79,22 @@ class DeviceTables:
 
 
 @functools.lru_cache(maxsize=16)
-def _tables(counts: bytes, kinds: bytes, device: torch.device, stream: int) -> DeviceTables:
-    return DeviceTables(np.frombuffer(counts, np.int64), np.frombuffer(kinds, np.int64), device)
+def _shared_tables(sizes: bytes, device: torch.device, stream: int) -> DeviceTables:
+    return DeviceTables(np.frombuffer(sizes, np.int64).reshape(-1, 2), device)
 
 
-def tables_for(table: np.ndarray, device: torch.device) -> DeviceTables:
-    """The device tables for these gradients on the current stream, from an earlier call if sizes and dtypes are alike.
+def tables_for(table: np.ndarray, device: torch.device, kept: dict | None) -> DeviceTables:
+    """The device tables for the gradients of a table: a plan's own, or for a single call those of an earlier one.
 
-    They hold no gradient and no parameter, and belong to one stream: two would write into each other's scratch.
+    The latter are of gradients of the same sizes and dtypes on the same stream. Tables hold no gradient.
     """
-    stream = 0 if SIMULATED else torch.cuda.current_stream(device).cuda_stream
-    tables = _tables(table[:, COUNT].tobytes(), table[:, KIND].tobytes(), device, stream)
+    sizes = table[:, COUNT : KIND + 1]
+    if kept is None:
+        stream = 0 if SIMULATED else torch.cuda.current_stream(device).cuda_stream
+        tables = _shared_tables(sizes.tobytes(), device, stream)
+    else:
+        tables = kept.get(device)
+        if tables is None or not np.array_equal(tables.sizes, sizes):
+            tables = kept[device] = DeviceTables(sizes.copy(), device)
     tables.point_at(table[:, ADDRESS])
     return tables
