@@ -52,67 +52,42 @@ half_to_f32 = _convert(types.float32, types.uint16, lambda b, x: b.fpext(b.bitca
 f32_to_half = _convert(types.uint16, types.float32, lambda b, x: b.bitcast(b.fptrunc(x, F16), I16))
 
 
-@intrinsic
-def get_attribute(typing, thing, name):
-    """The address of a Python object's attribute, to be given back with `release`; 0 if it has none. Needs the GIL."""
+def _of_python(result, emit):
+    """An intrinsic of two words that `emit(python, builder, a, b)` calls Python's own functions with. Needs the GIL."""
 
-    def emit(context, builder, signature, args):
-        python = context.get_python_api(builder)
-        found = python.object_getattr(*(builder.inttoptr(arg, python.pyobj) for arg in args))
-        with builder.if_then(builder.icmp_unsigned("==", found, python.get_null_object())):
-            python.err_clear()
-        return builder.ptrtoint(found, I64)
+    @intrinsic
+    def call(typing, a, b):
+        def code(context, builder, signature, args):
+            python = context.get_python_api(builder)
+            found = emit(python, builder, builder.inttoptr(args[0], python.pyobj), args[1])
+            return context.get_dummy_value() if result is types.void else builder.ptrtoint(found, I64)
 
-    return types.int64(types.int64, types.int64), emit
+        return result(types.int64, types.int64), code
 
-
-@intrinsic
-def release(typing, thing):
-    """Give back what `get_attribute` gave."""
-
-    def emit(context, builder, signature, args):
-        python = context.get_python_api(builder)
-        python.decref(builder.inttoptr(args[0], python.pyobj))
-        return context.get_dummy_value()
-
-    return types.void(types.int64), emit
+    return call
 
 
-@intrinsic
-def item(typing, items, place):
-    """The address of an element of a Python list, which the list still holds."""
-
-    def emit(context, builder, signature, args):
-        python = context.get_python_api(builder)
-        found = python.list_getitem(builder.inttoptr(args[0], python.pyobj), args[1])
-        return builder.ptrtoint(found, I64)
-
-    return types.int64(types.int64, types.int64), emit
+def _get_attribute(python, builder, thing, name):
+    found = python.object_getattr(thing, builder.inttoptr(name, python.pyobj))
+    with builder.if_then(builder.icmp_unsigned("==", found, python.get_null_object())):
+        python.err_clear()  # 0 says it; an error left behind would surface later
+    return found
 
 
-@intrinsic
-def append(typing, items, thing):
-    """Append to a Python list, both by address."""
-
-    def emit(context, builder, signature, args):
-        python = context.get_python_api(builder)
-        python.list_append(*(builder.inttoptr(arg, python.pyobj) for arg in args))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), emit
+def _type_of(python, builder, thing, _):
+    found = python.object_type(thing)
+    python.decref(found)  # it lives as long as the object does
+    return found
 
 
-@intrinsic
-def type_of(typing, thing):
-    """The address of a Python object's type, which lives as long as the object does."""
-
-    def emit(context, builder, signature, args):
-        python = context.get_python_api(builder)
-        found = python.object_type(builder.inttoptr(args[0], python.pyobj))
-        python.decref(found)
-        return builder.ptrtoint(found, I64)
-
-    return types.int64(types.int64), emit
+# Objects go by their addresses, names too.
+get_attribute = _of_python(types.int64, _get_attribute)  # (object, name): to be given back with `release`; 0 for none
+release = _of_python(types.void, lambda python, builder, thing, _: python.decref(thing))
+type_of = _of_python(types.int64, _type_of)
+item = _of_python(types.int64, lambda python, builder, items, k: python.list_getitem(items, k))  # still the list's
+append = _of_python(
+    types.void, lambda python, builder, items, thing: python.list_append(items, builder.inttoptr(thing, python.pyobj))
+)
 
 
 @intrinsic
@@ -127,7 +102,7 @@ def describe(typing, function, tensor, description):
         tensor, description = (builder.inttoptr(arg, I8.as_pointer()) for arg in args[1:])
         status = builder.call(builder.inttoptr(args[0], there), [tensor, description])
         with builder.if_then(builder.icmp_signed("!=", status, I32(0))):
-            context.get_python_api(builder).err_clear()  # the status says it; an error left behind would surface later
+            context.get_python_api(builder).err_clear()
         return status
 
     return types.int32(types.int64, types.int64, types.int64), emit
@@ -148,25 +123,29 @@ def for_gpu(intrinsic, portable):
     def at(builder, address, kind):
         return builder.inttoptr(address, ir.PointerType(kind, 1))  # space 1 is global memory: ld.global, not generic ld
 
-    def load(kind, result, align):
+    def read(result, emit):
         @intrinsic
         def ld(typing, address):
-            return result(types.int64), lambda context, builder, signature, args: builder.load(
-                at(builder, args[0], kind), align=align
-            )
+            return result(types.int64), lambda context, builder, signature, args: emit(builder, args[0])
 
         return ld
 
-    def store(kind, value, align):
+    def write(value, emit):
         @intrinsic
         def st(typing, address, x):
-            def emit(context, builder, signature, args):
-                builder.store(args[1], at(builder, args[0], kind), align=align)
+            def code(context, builder, signature, args):
+                emit(builder, *args)
                 return context.get_dummy_value()
 
-            return types.void(types.int64, value), emit
+            return types.void(types.int64, value), code
 
         return st
+
+    def load(kind, result, align):
+        return read(result, lambda b, address: b.load(at(b, address, kind), align=align))
+
+    def store(kind, value, align):
+        return write(value, lambda b, address, x: b.store(x, at(b, address, kind), align=align))
 
     def load_vector(kind, count, result):
         @intrinsic
@@ -230,39 +209,18 @@ def for_gpu(intrinsic, portable):
             halves = b.insert_element(halves, b.fptrunc(x, F16), I32(k))
         return b.bitcast(halves, I32)
 
-    @intrinsic
-    def take_ticket(typing, address):
-        """Add 1 to an int32 and return what it was."""
-        return types.int32(types.int64), lambda context, builder, signature, args: builder.atomic_rmw(
-            "add", at(builder, args[0], I32), I32(1), "monotonic"
-        )
-
-    @intrinsic
-    def ld_u16(typing, address):
-        return types.uint32(types.int64), lambda context, b, signature, args: b.zext(
-            b.load(at(b, args[0], I16), align=2), I32
-        )
-
-    @intrinsic
-    def st_u16(typing, address, word):
-        def emit(context, builder, signature, args):
-            builder.store(builder.trunc(args[1], I16), at(builder, args[0], I16), align=2)
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.uint32), emit
-
     return SimpleNamespace(
         ld_i64=load(I64, types.int64, 8),
         ld_f32=load(F32, types.float32, 4),
         ld_f64=load(F64, types.float64, 8),
-        ld_u16=ld_u16,
+        ld_u16=read(types.uint32, lambda b, a: b.zext(b.load(at(b, a, I16), align=2), I32)),
         ld_f32x4=load_vector(F32, 4, types.UniTuple(types.float32, 4)),
         ld_f64x2=load_vector(F64, 2, types.UniTuple(types.float64, 2)),
         ld_u32x4=load_vector(I32, 4, words),
         st_i32=store(I32, types.int32, 4),
         st_f32=store(F32, types.float32, 4),
         st_f64=store(F64, types.float64, 8),
-        st_u16=st_u16,
+        st_u16=write(types.uint32, lambda b, a, x: b.store(b.trunc(x, I16), at(b, a, I16), align=2)),
         st_f32x4=store_vector(F32, 4, types.float32),
         st_f64x2=store_vector(F64, 2, types.float64),
         st_u32x4=store_vector(I32, 4, types.uint32),
@@ -270,7 +228,8 @@ def for_gpu(intrinsic, portable):
         bf16x2_pack=pack(bf16_word),
         f16x2_unpack=unpack(f16_halves),
         f16x2_pack=pack(f16_word),
-        take_ticket=take_ticket,
+        # adds 1 to an int32 and returns what it was
+        take_ticket=read(types.int32, lambda b, a: b.atomic_rmw("add", at(b, a, I32), I32(1), "monotonic")),
     )
 
 

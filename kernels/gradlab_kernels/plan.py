@@ -25,8 +25,9 @@ class ClipPlan:
     Parameters are held, gradients are not.
 
     `backend`: None computes where the gradients are; "cpu", "cuda" and "torch" insist; "simulator" runs the GPU's
-    kernels in Numba's CUDA simulator on tensors in main memory, slowly, to look at. A plan on a GPU is for
-    one stream at a time: two would write into the same scratch memory. `eps` is added to the norm in the quotient max_norm / (norm + eps).
+    kernels in Numba's CUDA simulator on tensors in main memory, slowly, to look at. A plan on a GPU is for one stream
+    at a time: two would write into the same scratch memory. `eps` is added to the norm in the quotient
+    max_norm / (norm + eps).
 
     Under CUDA graph capture: call once before the capture, keep the gradients where they are, and each replay clips.
 

@@ -71,7 +71,7 @@ def _disjoint(table):
 @njit
 def _read_one(function, thing, plain, row, description):
     """Bring a row up to date with the tensor at address `thing`: SAME, MOVED or OTHER."""
-    kind_of_thing = type_of(thing)
+    kind_of_thing = type_of(thing, 0)
     if kind_of_thing != plain[0] and kind_of_thing != plain[1]:
         return OTHER
     if describe(function, thing, description.ctypes.data) != 0:
@@ -111,7 +111,7 @@ def read(function, owners, gradient, plain, table, tensors):
                 return OTHER, 0, 0, False
             if tensor != none:
                 append(tensors, tensor)
-            release(tensor)  # both its owner and the list hold it
+            release(tensor, 0)  # both its owner and the list hold it
             if tensor == none:
                 continue
         found = _read_one(function, tensor, plain, table[rows], description)
