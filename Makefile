@@ -74,8 +74,9 @@ bench-kernels: $(READY)  ## measure the kernels against torch, and store the tab
 	$(PY) kernels/benchmarks/run.py --store
 
 test-gpu: $(READY)  ## the kernels' tests that need a GPU
+	@$(PY) -c 'import torch; torch.cuda.is_available() or exit("torch sees no GPU: $(PY) has " + torch.__version__)'
 	$(PY) -m pip install -qc constraints.txt -e ".[cuda]"
-	$(PYTEST) tests/kernels -m gpu
+	$(PYTEST) tests/kernels tests/test_clip.py -m gpu -rs
 
 clean:  ## remove the environment and everything that running leaves
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -9,7 +9,8 @@ A rule is a callable: it takes parameters, edits their gradients in place and re
 
 Parameters are an iterable of tensors or of groups `{"params": [...]}`, as `optimizer.param_groups` holds them; those
 whose `.grad` is None are passed over. Norms are accumulated in float64 whatever the gradients' dtype, so that they
-neither overflow in float16 nor lose digits in bfloat16.
+neither overflow in float16 nor lose digits in bfloat16. Compiled kernels compute them where Numba is there: see
+`gradlab.norms`.
 
 What a rule does when a gradient holds NaN or infinity is chosen by `nonfinite`:
 
@@ -29,6 +30,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from gradlab.norms import global_norm, scale_
 
 NONFINITE = ("raise", "skip", "torch")
 
@@ -108,7 +111,7 @@ class ClipByGlobalNorm(ClippingRule):
     """
 
     def _edit(self, groups, norm):
-        coefficient = _scale([p.grad for group in groups for p in group], norm, self.max_norm)
+        coefficient = scale_([p for group in groups for p in group], norm, self.max_norm)
         return norm * coefficient, coefficient, coefficient != 1
 
 
@@ -144,9 +147,8 @@ class ClipByGroupNorm(ClippingRule):
     """
 
     def _edit(self, groups, norm):
-        gradients = [[p.grad for p in group] for group in groups]
-        norms = [global_norm(group) for group in gradients]
-        coefficients = [_scale(*group_and_norm, self.max_norm) for group_and_norm in zip(gradients, norms, strict=True)]
+        norms = [global_norm(p.grad for p in group) for group in groups]
+        coefficients = [scale_(group, norm, self.max_norm) for group, norm in zip(groups, norms, strict=True)]
         if all(coefficient == 1 for coefficient in coefficients):
             return norm, 1.0, False
         after = math.hypot(*(scale * of_group for scale, of_group in zip(coefficients, norms, strict=True)))
@@ -197,39 +199,6 @@ def _listed(parameters: Iterable) -> list:
     except TypeError:
         raise TypeError(f"parameters must be an iterable of tensors or of parameter groups, got a "
                         f"{type(parameters).__name__}; pass model.parameters() or optimizer.param_groups") from None
-
-
-@torch.no_grad()
-def global_norm(gradients: Iterable[Tensor]) -> float:
-    """The L2 norm of all elements of all tensors together, accumulated in float64; 0.0 of none.
-
-    NaN where an element is NaN, infinite where one is. Tensors may lie on different devices and have different
-    dtypes. Elements so large or small that their squares leave the range of float64 are rescaled first; a norm
-    that is itself beyond that range is infinite.
-    """
-    tensors = [tensor.detach() for tensor in gradients]
-    if not tensors:
-        return 0.0
-    norms = torch._foreach_norm(tensors, 2, dtype=torch.float64)
-    if len({tensor.device for tensor in tensors}) > 1:
-        norms = [norm.cpu() for norm in norms]
-    total = torch.linalg.vector_norm(torch.stack(norms)).item()
-    if 1e-150 < total < math.inf:
-        return total
-    # Rare: zero, NaN, infinity, or float64 gradients beyond ±1e±150, whose squares are not representable.
-    largest = [tensor.abs().max().item() for tensor in tensors if tensor.numel()]
-    peak = math.nan if any(map(math.isnan, largest)) else max(largest, default=0.0)
-    if peak == 0 or not math.isfinite(peak):
-        return peak
-    return peak * math.hypot(*(torch.linalg.vector_norm(tensor.double() / peak).item() for tensor in tensors))
-
-
-def _scale(gradients: list[Tensor], norm: float, max_norm: float) -> float:
-    """Scale in place by max_norm / norm if that is below 1, and return the factor. NaN is contagious on purpose."""
-    if norm <= max_norm or math.isinf(max_norm):
-        return 1.0
-    torch._foreach_mul_(gradients, max_norm / norm)
-    return max_norm / norm
 
 
 def _describe_nonfinite(parameters: list[Tensor]) -> str:

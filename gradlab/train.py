@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import torch
-from torch import Tensor
 
 from gradlab.clip import RULES, ClippingRule
 from gradlab.data import CHARACTERS, NumberWords, longest
 from gradlab.history import Step
 from gradlab.model import Transformer, cross_entropy
+from gradlab.norms import global_norm
 from gradlab.recipe import Recipe
 
 MOMENTUM = 0.9  # of SGD
@@ -39,7 +39,7 @@ def train(recipe: Recipe, controls: Controls | None = None) -> Iterator[Step]:
     rule, steered = make_rule(recipe), {}
     weights = [parameter.detach().flatten() for parameter in model.parameters()]  # views: they follow the updates
     before = torch.cat(weights)
-    before_norm = norm(before)
+    before_norm = global_norm([before])
 
     for step in range(recipe.steps):
         began = time.perf_counter()
@@ -64,7 +64,7 @@ def train(recipe: Recipe, controls: Controls | None = None) -> Iterator[Step]:
             optimizer.step()
 
         after = torch.cat(weights)
-        after_norm, update_ratio = norm(after), norm(after - before) / before_norm
+        after_norm, update_ratio = global_norm([after]), global_norm([after - before]) / before_norm
         before, before_norm = after, after_norm
         yield (measured := Step(
             step, loss, lr, rule.max_norm, clip.norm_before, clip.norm_after, clip.coefficient, clip.clipped,
@@ -92,8 +92,3 @@ def make_optimizer(recipe: Recipe, model: Transformer) -> torch.optim.Optimizer:
 def make_rule(recipe: Recipe) -> ClippingRule:
     """The clipping rule of a recipe. It lets non-finite gradients pass: the run is over, and says so itself."""
     return RULES[recipe.clip](float("inf") if recipe.max_norm is None else recipe.max_norm, nonfinite="torch")
-
-
-def norm(vector: Tensor) -> float:
-    """L2 norm, accumulated in float64."""
-    return torch.linalg.vector_norm(vector, dtype=torch.float64).item()

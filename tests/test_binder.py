@@ -2,8 +2,10 @@
 
 import json
 import os
+import platform
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from urllib.parse import unquote
@@ -51,7 +53,8 @@ def test_binder_installs_the_tested_versions():
 def test_binder_lacks_nothing_but_torch():
     """Because postBuild installs gradlab without looking for its dependencies."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    names = {Requirement(text).name for text in project["dependencies"]}
+    asked = project["dependencies"] + project["optional-dependencies"]["lab"]
+    names = {Requirement(text).name for text in asked}
     assert names - set(pins(BINDER / "requirements.txt")) == {"torch"}
 
 
@@ -70,6 +73,21 @@ def test_a_failed_step_fails_the_build():
 def test_start_hands_over_to_jupyter_with_one_thread():
     command = [BINDER / "start", "sh", "-c", 'echo "$OMP_NUM_THREADS $0"', "a lab"]
     assert subprocess.run(command, capture_output=True, text=True).stdout == "1 a lab\n"
+
+
+def test_the_kernels_are_compiled_for_the_image_as_they_will_be_asked_for():
+    """With what start exports, or Numba would take another processor's code for none and compile again."""
+    assert "binder/start python -m gradlab_kernels" in (BINDER / "postBuild").read_text().splitlines()
+    command = [BINDER / "start", "sh", "-c", 'echo "$NUMBA_CPU_NAME $NUMBA_CPU_FEATURES $NUMBA_NUM_THREADS"']
+    said = subprocess.run(command, capture_output=True, text=True).stdout
+    assert said == ("x86-64-v3 +avx2 1\n" if platform.machine() == "x86_64" else "  1\n")
+
+
+def test_the_images_processor_has_what_the_kernels_need():
+    pytest.importorskip("numba")
+    program = "import gradlab_kernels.engines as e; print(e.missing_for_cpu() or 'nothing is missing')"
+    said = subprocess.run([BINDER / "start", sys.executable, "-c", program], capture_output=True, text=True)
+    assert said.stdout == "nothing is missing\n", said.stderr
 
 
 def test_jupyterlab_knows_the_settings_that_keep_it_quiet():

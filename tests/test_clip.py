@@ -270,6 +270,7 @@ def test_finite_gradients_are_treated_alike_whatever_the_choice(rule, choice):
 
 # Other devices
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 @every_rule
 @pytest.mark.parametrize("spread", ["on the GPU", "over both"])

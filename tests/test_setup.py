@@ -79,6 +79,7 @@ def test_the_argument_beats_the_variable(monkeypatch, arguments, variable, chose
     seen = []
     monkeypatch.setattr(setup_env, "make_venv", lambda: None)
     monkeypatch.setattr(setup_env, "must", lambda command: None)
+    monkeypatch.setattr(setup_env, "run", lambda command: None)
     monkeypatch.setattr(setup_env, "install_torch", lambda wanted, index: seen.append(wanted))
     monkeypatch.delenv("TORCH", raising=False)
     if variable is not None:
@@ -207,6 +208,17 @@ def test_an_old_python_is_told_its_version(monkeypatch):
         setup_env.main([])
 
 
+def test_the_set_up_ends_with_compiling_the_kernels_and_outlives_its_failure(monkeypatch, capsys):
+    machine = Machine(monkeypatch, torch=CPU)
+    monkeypatch.setattr(setup_env, "make_venv", lambda: None)
+    monkeypatch.setattr(setup_env, "run", lambda command, quiet=False: CompletedProcess(
+        command, int("gradlab_kernels" in command), machine.run(command, quiet).stdout))  # fmt: skip
+    setup_env.main(["--torch", "cpu"])
+    install, warm = machine.commands
+    assert "[lab,test]" in install and warm.endswith("-m gradlab_kernels")
+    assert "Ready." in capsys.readouterr().out
+
+
 def test_a_failed_install_ends_the_set_up(monkeypatch):
     monkeypatch.setattr(setup_env, "run", lambda command: CompletedProcess(command, 2))
     with pytest.raises(SystemExit, match="failed: pip install x"):
@@ -278,7 +290,7 @@ def no_browser(tmp_path):
     return str(tmp_path)
 
 
-TARGETS = ["venv", "lab", "test", "notebooks", "bench", "lint", "clean", "help"]
+TARGETS = ["venv", "lab", "test", "notebooks", "bench", "bench-kernels", "test-gpu", "lint", "clean", "help"]
 
 
 @pytest.mark.parametrize("target", TARGETS)

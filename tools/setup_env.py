@@ -142,6 +142,8 @@ def main(arguments: list[str] | None = None) -> None:
     install_torch(options.torch, os.environ.get("TORCH_INDEX"))
     print("The course and its tools follow: a minute or two", flush=True)
     must([*PIP, "-q", "-c", CONSTRAINTS, "-e", f"{ROOT}[{options.extras}]"])
+    # Once now, so that the first training does not wait. If it fails all works the same: torch computes.
+    run([PYTHON, "-m", "gradlab_kernels"])
     print(f"Ready. To open the labs: {PYTHON} -m jupyterlab labs/00_start.ipynb")
 
 

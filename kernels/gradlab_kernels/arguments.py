@@ -76,7 +76,7 @@ def order(norm_type: float) -> float:
 
 def epsilon(value: float) -> float:
     """What is added to the norm in the quotient: a finite number, 0 or above."""
-    if not (isinstance(value, numbers.Real) and 0 <= value < math.inf):
+    if not ((type(value) is float or isinstance(value, numbers.Real)) and 0 <= value < math.inf):
         raise ValueError(f"eps must be a finite number of 0 or above, got {value!r}")
     return float(value)
 
@@ -84,3 +84,11 @@ def epsilon(value: float) -> float:
 def nothing(parameters: list[Tensor]) -> Tensor:
     """The norm of no gradients: 0, where the parameters are."""
     return torch.zeros((), device=parameters[0].device if parameters else None)
+
+
+def nonfinite(norm: float | Tensor) -> RuntimeError:
+    """The error for a norm that cannot be clipped."""
+    return RuntimeError(
+        f"the total norm of the gradients is {float(norm)}, so it cannot be clipped; no gradient was changed. "
+        "error_if_nonfinite=False lets the arithmetic take its course"
+    )

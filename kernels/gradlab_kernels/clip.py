@@ -1,7 +1,8 @@
 """The functions of `torch.nn.utils`, and two more: same names, same arguments, same results where torch is right.
 
 `foreach` is accepted and has no meaning here, except where a call is handed to torch: for sparse and complex tensors
-and for subclasses such as DTensor. `eps` is ours: what is added to the norm in the quotient max_norm / (norm + eps).
+and for subclasses such as DTensor. Ours are `eps`, what is added to the norm in the quotient max_norm / (norm + eps),
+and `exact`: every square is added in float64, and the norm is float64.
 """
 
 import math
@@ -13,18 +14,26 @@ from torch import Tensor
 from . import arguments
 from .coefficient import EPS, Coefficient
 from .engines import Eyes, Foreign
-from .plan import ClipPlan, clip_with, nonfinite
+from .plan import ClipPlan, clip_with
 from .torch_engine import TorchEngine
 
 
-def _look(owners: list[Tensor], norm_type: float = 2.0, of_gradients: bool = True):
-    """The engine for these tensors, or the gradients of these parameters, and this order of norm; None without any."""
-    eyes = Eyes(owners, of_gradients)
+def _engine(eyes: Eyes, norm_type: float = 2.0):
+    """The engine for what the eyes see and this order of norm; None without any tensors."""
     engine = eyes.engine()
     if engine is None:
-        arguments.warn_of_no_gradient(owners)
+        arguments.warn_of_no_gradient(eyes.owners)
         return None
-    return engine if norm_type == 2 else TorchEngine(eyes.tensors(), norm_type)
+    return engine if norm_type == 2 else TorchEngine(eyes.tensors(), norm_type, engine.dtype == torch.float64)
+
+
+def _foreign_norm(tensors: list[Tensor], norm_type: float, error_if_nonfinite: bool) -> Tensor:
+    """The exact norm of what only torch understands."""
+    wide = [tensor.detach().to(torch.promote_types(tensor.dtype, torch.float64)) for tensor in tensors]
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(t, norm_type) for t in wide]), norm_type)
+    if error_if_nonfinite and not norm.isfinite():
+        raise arguments.nonfinite(norm)
+    return norm
 
 
 def clip_grad_norm_(
@@ -35,10 +44,13 @@ def clip_grad_norm_(
     foreach: bool | None = None,
     *,
     eps: float = EPS,
+    exact: bool = False,
 ) -> Tensor:
     """Scale the gradients of all parameters by min(1, max_norm / (norm + eps)), norm being that of all together.
 
     Returns the norm before clipping, a tensor without dimensions, float64 if any gradient is and float32 otherwise.
+    `exact`: every square is added in float64, and the norm is float64.
+
     Where the norm does not exceed the threshold nothing is written. NaN and infinity take their course, as in torch:
     one NaN makes every gradient NaN, one infinity makes the finite ones 0.
 
@@ -49,14 +61,23 @@ def clip_grad_norm_(
     Source: `torch.nn.utils.clip_grad_norm_`. What differs: DIFFERENCES.md.
     """
     parameters = arguments.tensors(parameters)
-    max_norm, norm_type = arguments.threshold(max_norm), arguments.order(norm_type)
+    max_norm, norm_type, eps = arguments.threshold(max_norm), arguments.order(norm_type), arguments.epsilon(eps)
+    eyes = Eyes(parameters, exact=exact)
+    if norm_type == 2:
+        norm = eyes.clip_(max_norm, eps, error_if_nonfinite)
+        if norm is not None:
+            return norm
     try:
-        engine = _look(parameters, norm_type)
+        engine = _engine(eyes, norm_type)
     except Foreign:
-        return torch.nn.utils.clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+        if not exact:
+            return torch.nn.utils.clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+        norm = _foreign_norm(eyes.tensors(), norm_type, error_if_nonfinite)
+        clip_grads_with_norm_(parameters, max_norm, norm, foreach, eps=eps)
+        return norm
     if engine is None:
         return arguments.nothing(parameters)
-    return clip_with(engine, max_norm, arguments.epsilon(eps), error_if_nonfinite)
+    return clip_with(engine, max_norm, eps, error_if_nonfinite)
 
 
 def clip_grad_value_(
@@ -69,7 +90,7 @@ def clip_grad_value_(
     parameters = arguments.tensors(parameters)
     clip_value = arguments.threshold(clip_value, "clip_value")
     try:
-        engine = _look(parameters)
+        engine = _engine(Eyes(parameters))
     except Foreign:
         torch.nn.utils.clip_grad_value_(parameters, clip_value, foreach)
         return
@@ -82,19 +103,28 @@ def get_total_norm(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
+    *,
+    exact: bool = False,
 ) -> Tensor:
-    """The norm of all elements of all tensors together. Errors and dtype: as `clip_grad_norm_`."""
+    """The norm of all elements of all tensors together. Errors, dtype and `exact`: as `clip_grad_norm_`."""
     tensors = arguments.tensors(tensors, "tensors")
     norm_type = arguments.order(norm_type)
     if not tensors:
         return arguments.nothing(tensors)
+    eyes = Eyes(tensors, of_gradients=False, exact=exact)
+    if norm_type == 2:
+        norm = eyes.clip_(math.inf, EPS, error_if_nonfinite)
+        if norm is not None:
+            return norm
     try:
-        engine = _look(tensors, norm_type, of_gradients=False)
+        engine = _engine(eyes, norm_type)
     except Foreign:
+        if exact:
+            return _foreign_norm(tensors, norm_type, error_if_nonfinite)
         return torch.nn.utils.get_total_norm(tensors, norm_type, error_if_nonfinite, foreach)
     norm = engine.measure(math.inf, EPS).norm
     if error_if_nonfinite and not math.isfinite(norm):
-        raise nonfinite(norm)
+        raise arguments.nonfinite(norm)
     return engine.value(norm)
 
 
@@ -113,9 +143,10 @@ def clip_grads_with_norm_(
     parameters = arguments.tensors(parameters)
     max_norm, eps = arguments.threshold(max_norm), arguments.epsilon(eps)
     try:
-        engine = _look(parameters)
+        engine = _engine(Eyes(parameters))
     except Foreign:
-        torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, torch.as_tensor(total_norm), foreach)
+        norm = torch.as_tensor(total_norm) + (eps - EPS)  # torch adds its own
+        torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm, foreach)
         return
     if engine and max_norm < math.inf:
         engine.scale_(engine.given(total_norm, max_norm, eps))
@@ -130,7 +161,7 @@ def per_tensor_norms(tensors: Tensor | Iterable[Tensor]) -> Tensor:
     if not tensors:
         return torch.zeros(0, dtype=torch.float64)
     try:
-        return _look(tensors, of_gradients=False).norms()
+        return Eyes(tensors, of_gradients=False).engine().norms()
     except Foreign as kind:
         raise TypeError(f"a tensor is a {kind}; take its norm with torch.linalg.vector_norm") from None
 

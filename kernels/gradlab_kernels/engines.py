@@ -8,12 +8,15 @@ All have the same verbs. `norms()`: each tensor's, float64. `measure(max_norm, e
 import functools
 import importlib
 import importlib.util
+import math
+import platform
 import sys
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import nonfinite
 from .layout import (
     COUNT,
     DEVICE,
@@ -48,9 +51,15 @@ class Eyes:
         of_gradients: bool = True,
         backend: str | None = None,
         kept: dict | None = None,
+        exact: bool = False,
     ):
         self.owners, self.of_gradients, self.backend, self.kept = owners, of_gradients, backend, kept
-        self._table = np.full((len(owners), 4), -1, np.int64)
+        self.exact = int(exact)
+        self._table = _tables.pop(len(owners), None) if kept is None else None
+        if self._table is None:
+            self._table = np.full((len(owners), 4), -1, np.int64)
+        gradient = _GRADIENT if of_gradients else 0
+        self._addresses = id(owners), gradient, _PLAIN_AT, self._table.ctypes.data, len(owners)
 
     def tensors(self) -> list[Tensor]:
         """The tensors as they are now."""
@@ -69,6 +78,29 @@ class Eyes:
             return self._by_torch()
         return _engine(int(seen.table[0, DEVICE]), self.backend)(seen) if seen.tensors else None
 
+    def clip_(self, max_norm: float, eps: float, hold: bool) -> Tensor | None:
+        """Clip a small set on the processor at once, without an engine; the norm, None where that is not possible.
+
+        `hold`: RuntimeError for a norm that is not finite, before anything is changed.
+        """
+        compiled = _compiled() if self.backend is None or self.backend == "cpu" else None
+        function = compiled.exchange_function() if compiled else 0
+        if not function:
+            return None
+        tensors: list[Tensor] = []
+        done, wide, norm, coefficient = compiled.clip_(  # in CPython the id of a thing is its address
+            function, *self._addresses, id(tensors), max_norm, eps, self.exact, 1 if hold else 0
+        )
+        if not done:
+            return None
+        if self.kept is None and len(_tables) < SPARE_TABLES:
+            _tables[len(self.owners)] = self._table
+        if hold and not math.isfinite(norm):
+            raise nonfinite(norm)
+        if not coefficient >= 1:
+            compiled.tell_autograd(tensors if self.of_gradients else self.owners)
+        return compiled.as_tensor(norm, torch.float64 if wide or self.exact else torch.float32)
+
     def _by_torch(self):
         for k, owner in enumerate(self.owners):
             if not isinstance(owner, Tensor):
@@ -79,7 +111,7 @@ class Eyes:
         for tensor in tensors:
             if not is_plain(tensor):
                 raise Foreign(f"{type(tensor).__name__}, {tensor.layout} of {tensor.dtype}")
-        return TorchEngine(tensors) if tensors else None
+        return TorchEngine(tensors, wide=bool(self.exact)) if tensors else None
 
     def _read(self, compiled) -> Seen | None:
         """The table, brought up to date; None if the kernels cannot work by it."""
@@ -87,12 +119,11 @@ class Eyes:
         if not function:
             return self._read_one_by_one()
         tensors: list[Tensor] = []
-        found, rows, elements, wide = compiled.read(  # in CPython the id of a thing is its address
-            function, id(self.owners), _GRADIENT if self.of_gradients else 0, _PLAIN, self._table, id(tensors)
+        found, rows, elements, wide = compiled.read(
+            function, *self._addresses[:3], self._table, id(tensors)
         )
         if found <= compiled.MOVED:
-            return Seen(tensors if self.of_gradients else self.owners, self._table[:rows], elements, wide, self.kept)
-        self._table.fill(-1)
+            return self._seen(tensors if self.of_gradients else self.owners, self._table[:rows], elements, wide)
         if found == compiled.SHARED:
             refuse_shared_memory(self.tensors())
         return None
@@ -106,22 +137,41 @@ class Eyes:
             self._table.fill(-1)
             refuse_shared_memory(tensors)
             self._table[: len(table)] = table
-        return Seen(tensors, table, int(table[:, COUNT].sum()), bool((table[:, KIND] == F64).any()), self.kept)
+        return self._seen(tensors, table, int(table[:, COUNT].sum()), bool((table[:, KIND] == F64).any()))
+
+    def _seen(self, tensors: list[Tensor], table: np.ndarray, elements: int, wide: bool) -> Seen:
+        return Seen(tensors, table, elements, wide or bool(self.exact), bool(self.exact), self.kept)
 
 
 _NAME = sys.intern("grad")
 _GRADIENT = id(_NAME)
 _PLAIN = np.array([id(kind) for kind in PLAIN] + [id(None)], np.int64)
+_PLAIN_AT = _PLAIN.ctypes.data
+
+# Tables of single calls, by their length, for the next call for as many tensors. What a table says is compared with the
+# tensors before it is believed, whosever they are. One that is in use is not in here.
+_tables: dict[int, np.ndarray] = {}
+SPARE_TABLES = 8
 
 
 @functools.cache
 def _compiled():
-    """What reads tables in compiled code, None without Numba. Imported here, by the first call that needs it."""
+    """What looks at tensors in compiled code, None without Numba. Imported here, by the first call that needs it."""
+    return None if missing_for_cpu() else importlib.import_module(".cpu.small", __package__)
+
+
+def missing_for_cpu() -> str:
     try:
-        import numba  # noqa: F401
+        from llvmlite.binding import get_host_cpu_features
+        from numba.core import config
     except ImportError:
-        return None
-    return importlib.import_module(".cpu.table", __package__)
+        return "needs Numba: pip install numba"
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return ""
+    # LLVM then calls functions that nobody has, and ends the process.
+    if config.CPU_NAME == "generic" or not (config.CPU_NAME or get_host_cpu_features().get("f16c")):
+        return "needs a processor that converts 16-bit floats (F16C), and Numba sees none"
+    return ""
 
 
 @functools.lru_cache(maxsize=64)
@@ -131,7 +181,7 @@ def _engine(device: int, backend: str | None):
     if backend is None:
         backend = device if device == "cpu" or not _missing_for_cuda() else "torch"
     if backend == "torch":
-        return lambda seen: TorchEngine(seen.tensors)
+        return lambda seen: TorchEngine(seen.tensors, wide=seen.wide)
     expected = "cuda" if backend == "cuda" else "cpu"
     if device != expected:
         raise RuntimeError(
@@ -154,8 +204,8 @@ def check_backend(backend: str | None) -> None:
             f"backend must be one of {', '.join(BACKENDS)}, or None to follow the gradients; got {backend!r}"
         )
     reason = ""
-    if backend != "torch" and not _compiled():
-        reason = f"backend {backend!r} needs Numba: pip install numba"
+    if backend != "torch" and missing_for_cpu():
+        reason = f"backend {backend!r} {missing_for_cpu()}"
     elif backend == "cuda":
         reason = _missing_for_cuda()
     elif backend == "simulator":

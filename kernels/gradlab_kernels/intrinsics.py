@@ -1,7 +1,7 @@
 """Every instruction that Numba has no name for: loads and stores at raw addresses, 16-bit floats, tickets, one C call.
 
-Here and nowhere else, because Numba's extension API is what changes between its CUDA targets: a port rewrites this
-file only. Addresses are int64 and nothing checks them; the host path has looked at every tensor before.
+Here and in cpu/vectors.py, nowhere else, because Numba's extension API is what changes between its CUDA targets.
+Addresses are int64 and nothing checks them; the host path has looked at every tensor before.
 
 The processor's are at module level. The GPU's are made by `for_gpu`, with the decorator of the CUDA target at hand, so
 that this file imports nothing of CUDA. Their twins in the simulator are in cuda/twins.py.
@@ -50,6 +50,14 @@ bits_to_f32 = _convert(types.float32, types.uint32, lambda b, x: b.bitcast(x, F3
 f32_to_bits = _convert(types.uint32, types.float32, lambda b, x: b.bitcast(x, I32))
 half_to_f32 = _convert(types.float32, types.uint16, lambda b, x: b.fpext(b.bitcast(x, F16), F32))
 f32_to_half = _convert(types.uint16, types.float32, lambda b, x: b.bitcast(b.fptrunc(x, F16), I16))
+
+
+@intrinsic
+def word(typing, address, k):
+    """The int64 at place k from an address."""
+    def emit(context, b, signature, args):
+        return b.load(b.gep(b.inttoptr(args[0], I64.as_pointer()), [args[1]]), align=8)
+    return types.int64(types.int64, types.int64), emit
 
 
 def _of_python(result, emit):

@@ -23,8 +23,9 @@ PLAIN = (Tensor, Parameter)  # of a subclass, such as DTensor, nobody knows what
 
 
 class Seen(NamedTuple):
-    """What was seen of a list of tensors: their table, how many elements they have, whether any is float64.
+    """What was seen of a list of tensors: their table and how many elements they have.
 
+    `wide`: whether results are float64, because a tensor is or because exact sums were asked for, which is `exact`.
     `kept` is where an engine may keep what it needs again, None where the next call will not be about these tensors.
     """
 
@@ -32,6 +33,7 @@ class Seen(NamedTuple):
     table: np.ndarray
     elements: int
     wide: bool
+    exact: bool
     kept: dict | None
 
 

@@ -26,8 +26,7 @@ class ClipPlan:
 
     `backend`: None computes where the gradients are; "cpu", "cuda" and "torch" insist; "simulator" runs the GPU's
     kernels in Numba's CUDA simulator on tensors in main memory, slowly, to look at. A plan on a GPU is for one stream
-    at a time: two would write into the same scratch memory. `eps` is added to the norm in the quotient
-    max_norm / (norm + eps).
+    at a time: two would write into the same scratch memory. `eps`, `exact`: see `clip_grad_norm_`.
 
     Under CUDA graph capture: call once before the capture, keep the gradients where they are, and each replay clips.
 
@@ -35,12 +34,19 @@ class ClipPlan:
     gradients that only `torch.nn.utils` can clip.
     """
 
-    def __init__(self, parameters: Tensor | Iterable[Tensor], *, eps: float = EPS, backend: str | None = None):
+    def __init__(
+        self,
+        parameters: Tensor | Iterable[Tensor],
+        *,
+        eps: float = EPS,
+        exact: bool = False,
+        backend: str | None = None,
+    ):
         listed = arguments.tensors(parameters)
         self.parameters = tuple(listed)
         self.eps = arguments.epsilon(eps)
         check_backend(backend)
-        self._eyes = Eyes(listed, backend=backend, kept={})
+        self._eyes = Eyes(listed, backend=backend, kept={}, exact=exact)
 
     def _engine(self):
         """The engine for the gradients as they are now, None without any."""
@@ -55,6 +61,9 @@ class ClipPlan:
     def clip_(self, max_norm: float, error_if_nonfinite: bool = False) -> Tensor:
         """Scale the gradients so that their norm is at most `max_norm`; returns the norm before, without dimensions."""
         max_norm = arguments.threshold(max_norm)
+        norm = self._eyes.clip_(max_norm, self.eps, error_if_nonfinite)
+        if norm is not None:
+            return norm
         engine = self._engine()
         return clip_with(engine, max_norm, self.eps, error_if_nonfinite) if engine else self._nothing()
 
@@ -86,14 +95,7 @@ def clip_with(engine, max_norm: float, eps: float, error_if_nonfinite: bool) -> 
     """The one way from gradients to clipped gradients: measure, decide, scale if it takes scaling."""
     decision = engine.measure(max_norm, eps)
     if error_if_nonfinite and not math.isfinite(decision.norm):
-        raise nonfinite(decision.norm)
+        raise arguments.nonfinite(decision.norm)
     if max_norm < math.inf:
         engine.scale_(decision)
     return engine.value(decision.norm)
-
-
-def nonfinite(norm: float | Tensor) -> RuntimeError:
-    return RuntimeError(
-        f"the total norm of the gradients is {float(norm)}, so it cannot be clipped; no gradient was changed. "
-        "error_if_nonfinite=False lets the arithmetic take its course"
-    )

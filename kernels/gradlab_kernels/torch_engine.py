@@ -14,14 +14,18 @@ from .layout import refuse_shared_memory
 
 
 class TorchEngine:
-    """Norms and scaling of plain tensors, anywhere. `norm_type` is the order of the norm."""
+    """Norms and scaling of plain tensors, anywhere.
 
-    def __init__(self, tensors: list[Tensor], norm_type: float = 2.0):
+    `norm_type` is the order of the norm; `wide`: results are float64, whatever the tensors.
+    """
+
+    def __init__(self, tensors: list[Tensor], norm_type: float = 2.0, wide: bool = False):
         refuse_shared_memory(tensors)
         self.tensors = [tensor.detach() for tensor in tensors]
         self.norm_type = norm_type
         self.device = tensors[0].device
-        self.dtype = torch.float64 if any(t.dtype == torch.float64 for t in tensors) else torch.float32
+        wide = wide or any(t.dtype == torch.float64 for t in tensors)
+        self.dtype = torch.float64 if wide else torch.float32
 
     def norms(self) -> Tensor:
         return torch.stack([self._norm(tensor).to(self.device) for tensor in self.tensors])

@@ -8,6 +8,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,10 @@ def compiled():
 
     if reason := missing("cpu"):
         pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What of the kernels was not tried on this machine, a line a reason."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "tests/kernels/" in report.nodeid]
+    for reason, times in Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped).items():
+        terminalreporter.write_line(f"Left out, {times} of the kernels' tests: {reason}")

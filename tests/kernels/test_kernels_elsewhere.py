@@ -1,6 +1,8 @@
 """What the kernels do not do, torch does: sparse, complex, subclasses, gaps, and everything without Numba."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -38,6 +40,15 @@ def test_foreign_gradients_are_torchs_affair(gradient):
         ClipPlan([ours]).clip_(1.0)
     with pytest.raises(TypeError, match="torch.linalg.vector_norm"):
         per_tensor_norms([gradient])
+
+
+def test_exact_norms_of_foreign_gradients_are_exact():
+    gradient = torch.full((300, 300), 0.1, dtype=torch.bfloat16).as_subclass(Odd)
+    exact = 300 * float(torch.tensor(0.1, dtype=torch.bfloat16))
+    p = with_gradient(gradient)
+    assert get_total_norm([gradient], exact=True).item() == pytest.approx(exact, rel=1e-12)
+    assert clip_grad_norm_([p], 1.0, exact=True).item() == pytest.approx(exact, rel=1e-12)
+    assert exact_norm([p.grad]) == pytest.approx(1.0, rel=1e-2)
 
 
 def test_sparse_gradients_fail_as_they_do_in_torch():
@@ -82,6 +93,7 @@ def test_without_numba_torch_computes_the_same(monkeypatch):
     parameters = [with_gradient(torch.randn(7, 5)), with_gradient(torch.ones(3).bfloat16())]
     wanted = get_total_norm([p.grad for p in parameters])
     monkeypatch.setattr(engines, "_compiled", lambda: None)
+    monkeypatch.setattr(engines, "missing_for_cpu", lambda: "needs Numba")
     assert_close(get_total_norm([p.grad for p in parameters]), float(wanted))
     with pytest.raises(RuntimeError, match="backend 'cpu' needs Numba"):
         ClipPlan(parameters, backend="cpu")
@@ -119,6 +131,20 @@ def test_a_python_without_numba_clips():
     assert said.split(maxsplit=1)[0] == "5.0" and "0.6" in said
 
 
+def test_a_processor_without_16_bit_floats_is_left_to_torch(compiled):
+    """LLVM would end the process there, and no `except` could help."""
+    said = python("""
+        import torch, gradlab_kernels as k
+        p = torch.nn.Parameter(torch.zeros(2)); p.grad = torch.tensor([3.0, 4.0])
+        print(k.clip_grad_norm_([p], 1.0).item())
+        try:
+            k.ClipPlan([p], backend="cpu")
+        except RuntimeError as error:
+            print(error)
+    """, NUMBA_CPU_NAME="generic")
+    assert said.startswith("5.0\nbackend 'cpu' needs a processor that converts 16-bit floats")
+
+
 def test_the_simulator_must_be_asked_for_before_numba_is_imported(compiled):
     said = python("""
         import torch, numba, gradlab_kernels as k
@@ -136,7 +162,36 @@ def test_what_is_compiled_is_kept_on_disk(tmp_path, compiled):
         import torch, gradlab_kernels as k
         p = torch.nn.Parameter(torch.zeros(2)); p.grad = torch.ones(2)
         k.clip_grad_norm_([p], 1.0)
-        from gradlab_kernels.cpu import passes
-        print(sum(passes.scale_all.stats.cache_hits.values()))
+        from gradlab_kernels.cpu import small
+        print(sum(small.clip_.stats.cache_hits.values()))
     """
     assert [python(program, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)] == ["0\n", "1\n"]
+
+
+def test_what_was_compiled_before_a_source_changed_is_forgotten(tmp_path, compiled):
+    """Numba would not see that a function called by a kept one is another."""
+    package, unneeded = tmp_path / "gradlab_kernels", shutil.ignore_patterns("__pycache__", "cuda", "ladder")
+    shutil.copytree(KERNELS / "gradlab_kernels", package, ignore=unneeded)
+    kept = package / "cpu/__pycache__/passes.scale_all-1.py311.nbi"
+    kept.parent.mkdir()
+    kept.write_bytes(b"")
+    elements, later = package / "cpu/elements.py", kept.stat().st_mtime + 10
+    for changed, stays in ((later - 20, True), (later, False)):
+        for path in package.rglob("*.py"):
+            os.utime(path, (later - 20, later - 20))
+        os.utime(elements, (changed, changed))
+        python(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import gradlab_kernels.cpu")
+        assert kept.exists() == stays
+
+
+def test_the_warm_up_compiles_all_that_is_kept(tmp_path, compiled):
+    python("import gradlab_kernels.__main__ as warm; assert warm.main() == 0", NUMBA_CACHE_DIR=str(tmp_path))
+    names = {path.name.split("-")[0] for path in tmp_path.rglob("*.nbc")}
+    entries = {f"{path.stem}.{name}" for path in (KERNELS / "gradlab_kernels/cpu").glob("*.py")
+               for name in re.findall(r"@njit\(cache=True.*\)\ndef (\w+)", path.read_text())}  # fmt: skip
+    assert names == entries
+
+
+def test_without_numba_the_warm_up_says_so():
+    said = python("import sys; sys.modules['llvmlite'] = None; import gradlab_kernels.__main__ as m; print(m.main())")
+    assert said == "Nothing to compile, torch computes: this needs Numba: pip install numba\n1\n"

@@ -20,7 +20,7 @@ spec.loader.exec_module(compile_check)
 def code():
     """What the compilers say of each kernel on each chip; all chips are compiled for at once."""
     if reason := compile_check.missing():
-        pytest.skip(reason)
+        pytest.skip(f"the GPU's kernels were not compiled: {reason}; install the extra compile-check")
     runs = [
         subprocess.Popen([sys.executable, SCRIPT, str(chip)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for chip in CHIPS

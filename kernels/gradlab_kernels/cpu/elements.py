@@ -2,7 +2,8 @@
 
 Squares are added in float64. The three smaller dtypes have a faster way there: groups of eight squares are added in
 float32 and the groups in float64, which costs at most 2^-22 of the norm as long as no square leaves the range of
-float32. `sum_of_squares` looks at the sum, and where that may have happened takes the way without float32.
+float32. `sum_of_squares` looks at the sum, and where that may have happened takes the way without float32; so it does
+where exact sums are asked for.
 
 fastmath is only "reassoc" and "contract", so that the sums become vector instructions. The whole of it would allow
 LLVM to assume that no NaN and no infinity exists.
@@ -21,6 +22,7 @@ from ..intrinsics import (
     u16_pointer,
 )
 from ..layout import BF16, F32, F64
+from .vectors import BLOCK, block_of_bf16, block_of_f16, block_of_f32
 
 SUM = {"reassoc", "contract"}
 
@@ -55,42 +57,45 @@ def to_f16(x):
     return f32_to_half(x)
 
 
-def _squares(load):
-    """A function of an array: the sum of its squares, `load` making a float32 of each element."""
+def _squares(load, block, pointer, width):
+    """A function of an address and a count: the sum of the squares there.
+
+    `load` makes a float32 of an element, `block` adds the squares of BLOCK elements, `pointer` makes a pointer of an
+    address; an element is `width` bytes.
+    """
 
     @njit(fastmath=SUM)
-    def grouped(x):
-        n = x.size // 8
-        total = 0.0
-        for i in range(n):  # eight streams, not eight neighbours: then each is a plain vector load
-            a, b, c, d = load(x[i]), load(x[i + n]), load(x[i + 2 * n]), load(x[i + 3 * n])
-            e, f, g, h = load(x[i + 4 * n]), load(x[i + 5 * n]), load(x[i + 6 * n]), load(x[i + 7 * n])
-            total += np.float64((a * a + b * b + c * c + d * d) + (e * e + f * f + g * g + h * h))
-        for i in range(8 * n, x.size):
-            total += np.float64(load(x[i])) * np.float64(load(x[i]))
-        return total
-
-    @njit(fastmath=SUM)
-    def one_by_one(x):
-        total = 0.0
-        for i in range(x.size):
+    def exactly(address, count):
+        x, total = carray(pointer(address), (count,)), 0.0
+        for i in range(count):
             v = np.float64(load(x[i]))
             total += v * v
         return total
 
+    @njit(fastmath=SUM)
+    def by_blocks(address, count):
+        total, blocks = 0.0, count // BLOCK
+        for k in range(blocks):
+            total += block(address + k * (BLOCK * width))
+        return total + exactly(address + blocks * (BLOCK * width), count - blocks * BLOCK)
+
     @njit
-    def squares(x):
-        total = grouped(x)
+    def squares(address, count, exact):
+        if exact:
+            return exactly(address, count)
+        total = by_blocks(address, count)
         # A square below 2^-126 may be lost in float32: nothing beside 1e-30 an element, everything beside less.
         # Above 3e38 one may have become infinite. NaN fails both comparisons.
-        if total > x.size * 1e-30 and total < 3e38:
+        if total > count * 1e-30 and total < 3e38:
             return total
-        return one_by_one(x)
+        return exactly(address, count)
 
     return squares
 
 
-_squares_f32, _squares_bf16, _squares_f16 = _squares(from_f32), _squares(from_bf16), _squares(from_f16)
+_squares_f32 = _squares(from_f32, block_of_f32, f32_pointer, 4)
+_squares_bf16 = _squares(from_bf16, block_of_bf16, u16_pointer, 2)
+_squares_f16 = _squares(from_f16, block_of_f16, u16_pointer, 2)
 
 
 @njit(fastmath=SUM)
@@ -102,15 +107,15 @@ def _squares_f64(x):
 
 
 @njit
-def sum_of_squares(address, count, kind):
-    """The sum of the squares of `count` elements at `address`, float64."""
+def sum_of_squares(address, count, kind, exact):
+    """The sum of the squares of `count` elements at `address`, float64; `exact`: no square is rounded to float32."""
     if kind == F32:
-        return _squares_f32(carray(f32_pointer(address), (count,)))
+        return _squares_f32(address, count, exact)
     if kind == F64:
         return _squares_f64(carray(f64_pointer(address), (count,)))
     if kind == BF16:
-        return _squares_bf16(carray(u16_pointer(address), (count,)))
-    return _squares_f16(carray(u16_pointer(address), (count,)))
+        return _squares_bf16(address, count, exact)
+    return _squares_f16(address, count, exact)
 
 
 @njit

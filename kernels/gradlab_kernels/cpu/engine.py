@@ -1,7 +1,6 @@
 """The processor's kernels behind the interface that all engines share: norms, measure, given, scale_, clamp_, value.
 
-Small sets stay on one thread: below about a million elements starting threads costs more than it saves, and on a busy
-machine a thousand times more.
+Sets of at most a million elements stay on one thread, and are clipped by cpu/small.py where they can be.
 """
 
 import math
@@ -17,7 +16,6 @@ from ..layout import Seen
 from ..torch_engine import TorchEngine
 from . import passes
 
-THREADS_FROM = 1 << 20  # elements
 _one_at_a_time = threading.Lock()  # Numba's simplest threading layer ends the process where two threads use it
 
 
@@ -27,25 +25,26 @@ class CpuEngine:
     def __init__(self, seen: Seen):
         self.tensors, self.table = seen.tensors, seen.table
         self.dtype = torch.float64 if seen.wide else torch.float32
-        self.threads = torch.get_num_threads() if seen.elements >= THREADS_FROM else 1
+        self.threads = torch.get_num_threads() if seen.elements >= passes.THREADS_FROM else 1
+        self.exact = int(seen.exact)
 
     def norms(self) -> Tensor:
         return torch.from_numpy(self._measure()[0])
 
     def _measure(self) -> tuple[np.ndarray, float]:
         norms = np.empty(len(self.table))
-        norm, extreme = self._run(passes.measure, passes.measure_with_threads, norms)
+        norm, extreme = self._run(passes.measure, passes.measure_with_threads, norms, self.exact)
         if extreme:  # float64 beyond 1e±140, or zeros
             engine = TorchEngine(self.tensors)
             return engine.norms().numpy(), engine.measure(1.0, 0.0).norm
         return norms, norm
 
-    def _run(self, alone, with_threads, argument):
+    def _run(self, alone, with_threads, *arguments):
         if self.threads == 1:
-            return alone(self.table, argument)
+            return alone(self.table, *arguments)
         with _one_at_a_time:
             numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
-            return with_threads(self.table, argument)
+            return with_threads(self.table, *arguments)
 
     def measure(self, max_norm: float, eps: float) -> Coefficient:
         return decide(self._measure()[1], max_norm, eps)
@@ -56,20 +55,25 @@ class CpuEngine:
     def scale_(self, decision: Coefficient) -> None:
         if not decision.coefficient >= 1:
             self._run(passes.scale_all, passes.scale_with_threads, decision.coefficient)
-            _tell_autograd(self.tensors)
+            tell_autograd(self.tensors)
 
     def clamp_(self, limit: float) -> None:
         if self._run(passes.clamp_all, passes.clamp_with_threads, limit):
-            _tell_autograd(self.tensors)
+            tell_autograd(self.tensors)
 
     def value(self, number: float) -> Tensor:
-        try:
-            return torch.scalar_tensor(number, dtype=self.dtype)  # three times as fast as torch.tensor
-        except RuntimeError:  # beyond float32, which has no larger number than this
-            return torch.scalar_tensor(math.inf, dtype=self.dtype)
+        return as_tensor(number, self.dtype)
 
 
-def _tell_autograd(tensors: list[Tensor]) -> None:
+def as_tensor(number: float, dtype: torch.dtype) -> Tensor:
+    """A number as a tensor without dimensions; infinite beyond float32, which has no larger number than that."""
+    try:
+        return torch.scalar_tensor(number, dtype=dtype)  # three times as fast as torch.tensor
+    except RuntimeError:
+        return torch.scalar_tensor(math.inf, dtype=dtype)
+
+
+def tell_autograd(tensors: list[Tensor]) -> None:
     """Count up the tensors' versions: writing at an address is invisible to those who watch for changes."""
     try:
         torch.autograd.graph.increment_version(tensors)

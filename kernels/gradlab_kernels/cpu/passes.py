@@ -13,6 +13,7 @@ from ..layout import ADDRESS, COUNT, F64, KIND
 from .elements import clamp, scale, sum_of_squares
 
 PIECE = 1 << 15
+THREADS_FROM = 1 << 20  # elements: below, starting threads costs more than it saves, and on a busy machine far more
 
 
 @njit
@@ -43,34 +44,41 @@ def _owners(table):
 
 
 @njit
-def _finish(table, sums, norms):
-    """Sums of squares to norms, in place of nothing; the total, and whether float64 was too small for a square."""
+def sum_each(table, sums, exact):
+    """Fill `sums` with each gradient's sum of squares. `exact`, 0 or 1: whether every square is added in float64."""
+    for t in range(len(table)):
+        total = 0.0
+        for piece in range(_pieces(table[t, COUNT])):
+            address, count = _place(table, t, piece)
+            total += sum_of_squares(address, count, table[t, KIND], exact)
+        sums[t] = total
+
+
+@njit
+def norm_of(table, sums):
+    """The norm of all, and whether float64 gradients left the range of their squares."""
     total, extreme = 0.0, False
     for t in range(sums.size):
         total += sums[t]
-        norms[t] = np.sqrt(sums[t])
         if table[t, KIND] == F64 and table[t, COUNT] and not (1e-280 < sums[t] < np.inf):
             extreme = True
     return np.sqrt(total), extreme
 
 
 @njit(cache=True)
-def measure(table, norms):
-    """Fill `norms` with each gradient's; (norm of all, whether float64 gradients left the range of their squares)."""
-    for t in range(len(table)):
-        total = 0.0
-        for piece in range(_pieces(table[t, COUNT])):
-            address, count = _place(table, t, piece)
-            total += sum_of_squares(address, count, table[t, KIND])
-        norms[t] = total
-    return _finish(table, norms, norms)
+def measure(table, norms, exact):
+    """Fill `norms` with each gradient's; what `norm_of` tells."""
+    sum_each(table, norms, exact)
+    told = norm_of(table, norms)
+    norms[:] = np.sqrt(norms)
+    return told
 
 
 @njit(cache=True, parallel=True)
-def _partial_sums(table, owners, partial):
+def _partial_sums(table, owners, partial, exact):
     for k in prange(partial.size):
         address, count = _place(table, owners[k, 0], owners[k, 1])
-        partial[k] = sum_of_squares(address, count, table[owners[k, 0], KIND])
+        partial[k] = sum_of_squares(address, count, table[owners[k, 0], KIND], exact)
 
 
 @njit(cache=True)
@@ -83,14 +91,16 @@ def _collect(table, owners, partial, norms):
     norms[:] = 0.0
     for k in range(partial.size):  # not in a parallel function: Numba would split the sum by thread
         norms[owners[k, 0]] += partial[k]
-    return _finish(table, norms, norms)
+    told = norm_of(table, norms)
+    norms[:] = np.sqrt(norms)
+    return told
 
 
-def measure_with_threads(table, norms):
+def measure_with_threads(table, norms, exact):
     """As `measure`, to the last bit, with Numba's threads."""
     owners = _list_pieces(table)
     partial = np.empty(len(owners))
-    _partial_sums(table, owners, partial)
+    _partial_sums(table, owners, partial, exact)
     return _collect(table, owners, partial, norms)
 
 

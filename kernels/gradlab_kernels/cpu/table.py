@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numba import carray, njit
 
-from ..intrinsics import append, describe, get_attribute, i64_pointer, item, release, type_of
+from ..intrinsics import append, describe, get_attribute, i64_pointer, item, release, type_of, word
 from ..layout import ADDRESS, BF16, COUNT, DEVICE, F16, F32, F64, KIND
 
 SAME, MOVED, OTHER, SHARED = range(4)  # what `read` finds; OTHER: of another dtype or kind, with gaps, on two devices
@@ -36,25 +36,14 @@ def exchange_function() -> int:
 
 
 @njit
-def _fills_a_block(shape, strides):
-    """Whether the elements lie without gaps and overlaps, in any order of dimensions."""
-    block, left = 1, 0
-    for d in range(shape.size - 1, -1, -1):
-        if shape[d] != 1 and strides[d] != block:
-            left += 1
-        elif shape[d] != 1:
-            block *= shape[d]
-    if left == 0:
-        return True  # rows after rows, as nearly always
+def _fills_a_block(shape, strides, dimensions, count):
+    """Whether elements that are not rows after rows lie without gaps and overlaps, in another order of dimensions."""
     block = 1
-    for _ in range(shape.size):
-        for d in range(shape.size):
-            if shape[d] != 1 and strides[d] == block:
-                block *= shape[d]
-    total = 1
-    for d in range(shape.size):
-        total *= shape[d]
-    return block == total
+    for _ in range(dimensions):
+        for d in range(dimensions):
+            if word(shape, d) != 1 and word(strides, d) == block:
+                block *= word(shape, d)
+    return block == count
 
 
 @njit
@@ -70,24 +59,28 @@ def _disjoint(table):
 
 @njit
 def _read_one(function, thing, plain, row, description):
-    """Bring a row up to date with the tensor at address `thing`: SAME, MOVED or OTHER."""
+    """Bring a row up to date with the tensor at address `thing`: SAME, MOVED or OTHER. All five are addresses."""
     kind_of_thing = type_of(thing, 0)
-    if kind_of_thing != plain[0] and kind_of_thing != plain[1]:
+    if kind_of_thing != word(plain, 0) and kind_of_thing != word(plain, 1):
         return OTHER
-    if describe(function, thing, description.ctypes.data) != 0:
+    if describe(function, thing, description) != 0:
         return OTHER
-    dimensions, kind = description[2] & 0xFFFFFFFF, description[2] >> 32
+    device, dimensions = word(description, 1), word(description, 2) & 0xFFFFFFFF
+    kind, shape, strides = word(description, 2) >> 32, word(description, 3), word(description, 4)
     if kind != F32 and kind != F64 and kind != F16 and kind != BF16:
         return OTHER
-    shape = carray(i64_pointer(description[3]), (dimensions,))
-    count = 1
-    for size in shape:
+    count, rows_after_rows = 1, True
+    for d in range(dimensions - 1, -1, -1):
+        size = word(shape, d)
+        rows_after_rows &= size == 1 or word(strides, d) == count
         count *= size
-    if count > 1 and not _fills_a_block(shape, carray(i64_pointer(description[4]), (dimensions,))):
+    if count > 1 and not rows_after_rows and not _fills_a_block(shape, strides, dimensions, count):
         return OTHER
-    address, device = description[0] + description[5], description[1]
-    if row[ADDRESS] == address and row[COUNT] == count and row[KIND] == kind and row[DEVICE] == device:
-        return SAME
+    address = word(description, 0) + word(description, 5)
+    if word(row, ADDRESS) == address and word(row, COUNT) == count and word(row, KIND) == kind:
+        if word(row, DEVICE) == device:
+            return SAME
+    row = carray(i64_pointer(row), (4,))
     row[ADDRESS], row[COUNT], row[KIND], row[DEVICE] = address, count, kind, device
     return MOVED
 
@@ -97,12 +90,26 @@ def read(function, owners, gradient, plain, table, tensors):
     """Bring a table up to date with tensors; (what was found, rows, elements, whether any is float64).
 
     `owners`: the address of a list of tensors, or of a list of parameters if `gradient` is not 0: then it is the
-    address of the name of what is wanted of them, and None is passed over. `plain`: the addresses of the types whose
-    memory can be trusted, and of None. `table` has a row for each owner; rows that are not needed are cleared.
-    `tensors`: the address of an empty list, which what was looked at is appended to.
+    address of the name of what is wanted of them, and None is passed over. `plain`: the address of the addresses of the
+    types whose memory can be trusted, and of None. `table` has a row for each owner; rows that are not needed are
+    cleared, and all are where the kernels cannot work. `tensors`: the address of an empty list, which what was looked
+    at is appended to.
     """
-    none, description = plain[2], np.empty(_DESCRIPTION, np.int64)
+    found, rows, elements, wide = _read_all(function, owners, gradient, plain, table, tensors)
+    if found == MOVED:
+        table[rows:] = -1  # or a row might be believed later that was never compared with these
+        if not _disjoint(table[:rows]):
+            found = SHARED
+    if found > MOVED:
+        table[:] = -1
+    return found, rows, elements, wide
+
+
+@njit
+def _read_all(function, owners, gradient, plain, table, tensors):
+    none, description = word(plain, 2), np.empty(_DESCRIPTION, np.int64)
     rows, elements, moved, wide = 0, 0, False, False
+    first, there = table.ctypes.data, description.ctypes.data
     for k in range(len(table)):
         tensor = item(owners, k)
         if gradient:
@@ -114,15 +121,11 @@ def read(function, owners, gradient, plain, table, tensors):
             release(tensor, 0)  # both its owner and the list hold it
             if tensor == none:
                 continue
-        found = _read_one(function, tensor, plain, table[rows], description)
+        found = _read_one(function, tensor, plain, first + 32 * rows, there)
         if found == OTHER or table[rows, DEVICE] != table[0, DEVICE]:
             return OTHER, 0, 0, False
         moved |= found == MOVED
         elements += table[rows, COUNT]
         wide |= table[rows, KIND] == F64
         rows += 1
-    if moved:
-        table[rows:] = -1  # or a row might be believed later that was never compared with these
-        if not _disjoint(table[:rows]):
-            return SHARED, 0, 0, False
     return MOVED if moved else SAME, rows, elements, wide
