@@ -19,6 +19,9 @@ _MODULES = {
     "warmup": "warmup",
     "accumulate-tokens": "accumulate_tokens",
     "choose-max-norm": "choose_max_norm",
+    "block-sum": "kernels.block_sum",
+    "grid-norm": "kernels.grid_norm",
+    "clip-kernel": "kernels.clip_kernel",
 }
 
 

@@ -65,7 +65,8 @@ def whereabouts(thread: int) -> tuple[int | None, str]:
     return (None, "") if frame is None else _place(frame, frame.f_lineno)
 
 
-def _place(frame: FrameType, line: int) -> tuple[int, str]:
+def _place(frame: FrameType, line: int | None) -> tuple[int, str]:
+    line = line or frame.f_code.co_firstlineno  # where a `with` block ends, Python knows no line
     return line, linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()[:LONGEST]
 
 
@@ -79,7 +80,10 @@ def innermost(trace: TracebackType | None) -> TracebackType | None:
     return last
 
 
-_NOT_THEIRS = tuple({str(Path(gradlab.__file__).parent), *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))})
+# The kernels' folder lies beside gradlab's where they are installed, and in a checkout in `kernels`.
+_HERE = Path(gradlab.__file__).parent
+_OURS = str(_HERE), str(_HERE.parent / "kernels" / "gradlab_kernels")
+_NOT_THEIRS = tuple({*_OURS, *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))})
 
 
 def own(file: str) -> bool:

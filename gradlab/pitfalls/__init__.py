@@ -11,13 +11,15 @@ import difflib
 from gradlab.pitfalls.accumulation import ACCUMULATION
 from gradlab.pitfalls.clip_sets import CLIP_SETS
 from gradlab.pitfalls.clipping import CLIPPING
+from gradlab.pitfalls.kernels import KERNELS
 from gradlab.pitfalls.limit import LIMIT
 from gradlab.pitfalls.mixed_precision import MIXED_PRECISION
 from gradlab.pitfalls.order import ORDER
 from gradlab.pitfalls.pitfall import Pitfall as Pitfall
 from gradlab.pitfalls.schedules import SCHEDULES
 
-CATALOGUE: tuple[Pitfall, ...] = (*ORDER, *ACCUMULATION, *MIXED_PRECISION, *CLIP_SETS, *CLIPPING, *LIMIT, *SCHEDULES)
+CATALOGUE: tuple[Pitfall, ...] = (
+    *ORDER, *ACCUMULATION, *MIXED_PRECISION, *CLIP_SETS, *CLIPPING, *LIMIT, *SCHEDULES, *KERNELS)
 
 _BY_ID = {pitfall.id: pitfall for pitfall in CATALOGUE}
 

@@ -29,7 +29,8 @@ class Pitfall:
     name: str
     """For people: `"Clipping after the step"`."""
     section: str
-    """`"order"`, `"accumulation"`, `"mixed precision"`, `"clipping"`, `"limit"` or `"schedules and sets"`."""
+    """`"order"`, `"accumulation"`, `"mixed precision"`, `"clipping"`, `"limit"`, `"schedules and sets"` or
+    `"kernels"`."""
     belief: str
     """The misconception, in one sentence."""
     happens: str

@@ -16,12 +16,15 @@ exhausted-parameters clip-set-mismatch per-tensor-norm rank-local-norm value-cli
 always-normalise max-norm-not-positive clip-cures-nonfinite low-precision-norm
 reported-norm-is-pre-clip always-clipped adam-needs-no-clip clip-after-warmup-only
 scheduler-off-by-one scheduler-wrong-clock optimizer-set-mismatch ddp-sync-scope
+missing-barrier barrier-not-reached block-race reading-past-end wrong-tail block-local-norm forgotten-root
+always-writes inverted-coefficient nan-slips-through
 """.split()
 SEVERAL_PROCESSES = {"rank-local-norm", "ddp-sync-scope"}  # no exercise runs more than one
 ONLY_IN_EXERCISES = {"clip-missing", "wrong-norm", "always-normalise", "reported-norm-is-pre-clip",
-                     "adam-needs-no-clip"}
-SECTIONS = ("order", "accumulation", "mixed precision", "clipping", "limit", "schedules and sets")
-LABS = ("01_clipping", "02_warmup", "03_accumulation", "04_mixed_precision", "05_vanishing_exploding", "06_diagnosis")
+                     "adam-needs-no-clip", *IDS[33:]}  # of the kernels all
+SECTIONS = ("order", "accumulation", "mixed precision", "clipping", "limit", "schedules and sets", "kernels")
+LABS = ("01_clipping", "02_warmup", "03_accumulation", "04_mixed_precision", "05_vanishing_exploding", "06_diagnosis",
+        "07_kernels")
 
 every = pytest.mark.parametrize("pitfall", pitfalls.CATALOGUE, ids=lambda pitfall: pitfall.id)
 
@@ -29,7 +32,7 @@ every = pytest.mark.parametrize("pitfall", pitfalls.CATALOGUE, ids=lambda pitfal
 def test_the_ids_are_permanent():
     assert list(pitfalls.ids()) == IDS
     assert [pitfall.id for pitfall in pitfalls.CATALOGUE] == IDS
-    assert len(set(IDS)) == len(IDS) == 33
+    assert len(set(IDS)) == len(IDS) == 43
 
 
 def test_an_id_gets_its_pitfall():

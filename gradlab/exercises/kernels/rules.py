@@ -1,0 +1,64 @@
+"""What is told of a kernel that raced, went past the end, waited in vain, or left elements out."""
+
+from gradlab.exercises.kernels.playing import Played
+from gradlab.exercises.mistakes import Diagnosis, say
+from gradlab.exercises.trial import Trial
+
+BY_THE_MACHINE = ("missing-barrier", "barrier-not-reached", "block-race", "reading-past-end", "wrong-tail")
+
+
+def by_the_machine(mine: Trial, right: Trial) -> Diagnosis | None:
+    """What the machine that runs kernels found wrong."""
+    played: Played = mine.facts["played"]
+    if played.error is None:
+        return None
+    return _TELL[type(played.error).__name__](played.error)
+
+
+def _race(error) -> Diagnosis:
+    if error.other_block == error.block:
+        return say("missing-barrier", first=error.other, did_first=error.other_did, second=error.thread,
+                   did_second=error.did, array=error.array, index=error.index)
+    # The fence is missing where the ticket is right: a block that reads what another one wrote.
+    unfenced = error.did == "read" and error.ticketed
+    return say("block-race", "unfenced" if unfenced else "", first=error.other_block, did_first=error.other_did,
+               second=error.block, did_second=error.did, array=error.array, index=error.index)
+
+
+def _past(error) -> Diagnosis:
+    return say("reading-past-end", "" if error.did == "read" else "write", **error.facts)
+
+
+def _missed(error) -> Diagnosis:
+    return say("barrier-not-reached", "" if error.ended else "elsewhere", **error.facts)
+
+
+def _unwritten(error) -> Diagnosis:
+    if error.shared:
+        return say("wrong-tail", "unwritten", **error.facts)
+    return Diagnosis(None, f"thread {error.thread} of block {error.block} used what stood in {error.array}"
+                           f"[{error.index}] before anything was written there: memory on a GPU holds what the last "
+                           f"program left", f"Print {error.array}[{error.index}] at the beginning of your kernel.")
+
+
+def _endless(error) -> Diagnosis:
+    return Diagnosis(None, f"your kernel was ended after {error.steps:,} steps; thread {error.thread} of block "
+                           f"{error.block} was in `{error.source}`", "Look for a loop whose condition never becomes "
+                                                                     "false.")
+
+
+_TELL = {"Race": _race, "PastTheEnd": _past, "BarrierMissed": _missed, "Unwritten": _unwritten, "Endless": _endless}
+
+
+def by_the_shares(mine: Trial, right: Trial) -> Diagnosis | None:
+    """Elements that the result does not hold, or holds more than once."""
+    played: Played = mine.facts["played"]
+    found = played.shares
+    if found is None or not found.any() or (found == 1).all():
+        return None
+    lost, more = (found == 0).nonzero()[0], (found > 1).nonzero()[0]
+    array = played.names[0]
+    if len(more):
+        return say("wrong-tail", "twice", n_twice=len(more), n=len(found), array=array, index=int(more[0]),
+                   times=int(found[more[0]]))
+    return say("wrong-tail", n_lost=len(lost), n=len(found), array=array, index=int(lost[0]))
