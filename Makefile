@@ -9,6 +9,8 @@ BROWSER := $(shell command -v chromium || command -v chromium-browser || command
 PY := .venv/bin/python
 # Of this folder: an environment that was moved or renamed with it no longer finds the package.
 READY := .venv/ready-$(TORCH)-$(firstword $(shell printf '%s' '$(CURDIR)' | cksum))
+# Beside it the compilers that the kernels for GPUs are checked with: 600 MB, so only the tests ask for them.
+COMPILERS := $(if $(filter Linux,$(shell uname -s)),$(subst ready,compilers,$(READY)))
 PYTEST := $(PY) -m pytest
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120
 COV := --cov=gradlab --cov-config=pyproject.toml
@@ -32,6 +34,12 @@ $(READY): pyproject.toml constraints.txt tools/setup_env.py
 	$(PYTHON) tools/setup_env.py --torch $(TORCH)
 	@touch $@
 
+$(COMPILERS): $(READY)
+	@rm -f .venv/compilers-*
+	@echo "The compilers of the GPU kernels: some 600 MB, once"
+	@if $(PY) -m pip install -q -c constraints.txt -e ".[compile-check]"; then touch $@; \
+	    else echo "Left out, for they could not be installed: the check of what the GPU kernels compile to"; fi
+
 lab: $(READY)  ## open the labs in JupyterLab
 	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/labs/00_start.ipynb $(LAB_ROOT) $(LAB_ARGS)
 
@@ -50,7 +58,7 @@ lint: $(READY)  ## ruff
 test: lint $(if $(BROWSER),,no-browser) test-code test-labs $(if $(BROWSER),test-browser)  ## the whole suite
 
 # test-code and test-labs share one coverage figure, which the second judges.
-test-code: $(READY)  ## the unit tests
+test-code: $(READY) $(COMPILERS)  ## the unit tests
 	$(call title,unit tests)
 	@rm -f .coverage .coverage.*
 	$(PYTEST) tests --ignore=tests/bench -m "not browser" $(COV) --cov-report= --cov-fail-under=0

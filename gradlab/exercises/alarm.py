@@ -168,7 +168,7 @@ class _Insistent(TimeUp):
             self._alarm._again(sys._getframe(1))
 
 
-_OURS = str(Path(gradlab.__file__).parent)
+_OURS = str(Path(gradlab.__file__).parent / "_")[:-1]  # with the separator: a neighbour may be called gradlab-mine
 _NOBODYS = tuple({*map(sysconfig.get_path, ("stdlib", "purelib", "platlib")), "<frozen"})
 
 

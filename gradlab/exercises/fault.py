@@ -82,7 +82,7 @@ def innermost(trace: TracebackType | None) -> TracebackType | None:
 
 # The kernels' folder lies beside gradlab's where they are installed, and in a checkout in `kernels`.
 _HERE = Path(gradlab.__file__).parent
-_OURS = str(_HERE), str(_HERE.parent / "kernels" / "gradlab_kernels")
+_OURS = (str(folder / "_")[:-1] for folder in (_HERE, _HERE.parent / "kernels" / "gradlab_kernels"))
 _NOT_THEIRS = tuple({*_OURS, *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))})
 
 

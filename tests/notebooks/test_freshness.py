@@ -11,7 +11,7 @@ SOURCE = '# %% [markdown]\n# # Look\n\n# %% tags=["slow"]\nx = 1\n\n# %%\ny = 1\
 
 
 def test_the_promised_labs_exist_for_learner_and_solver():
-    for name in ("00_start", "01_clipping"):
+    for name in ("00_start", "01_clipping", "01b_less_than_you_think", "07_kernels"):
         for path in (tool.LABS / f"{name}.ipynb", tool.LABS / "solutions" / f"{name}.ipynb"):
             assert path.exists(), (
                 f"{path.relative_to(tool.ROOT)} is missing; run tools/build_notebooks.py {name}"
