@@ -186,9 +186,9 @@ def parameter_groups(parameters: Iterable) -> list[list[Tensor]]:
                              "again: its gradient would be counted and scaled twice; list every parameter once")
         seen[id(parameter)] = index
         gradient = parameter.grad
-        if gradient is not None and (gradient.is_sparse or not gradient.is_floating_point()):
+        if gradient is not None and (gradient.layout != torch.strided or not gradient.is_floating_point()):
             raise TypeError(f"the gradient of parameter {index}, shape {tuple(parameter.shape)}, is "
-                            f"{'sparse' if gradient.is_sparse else gradient.dtype}; "
+                            f"{'sparse' if gradient.layout != torch.strided else gradient.dtype}; "
                             "gradlab clips dense floating-point gradients")
     return [kept for group in groups if (kept := [p for p in group if p.grad is not None and p.grad.numel()])]
 

@@ -58,9 +58,11 @@ def scale_(parameters: list[Tensor], norm: float, max_norm: float) -> float:
 @functools.cache
 def _kernels():
     """gradlab_kernels, None where it or Numba is not installed, does not work, or is not wanted."""
-    if os.environ.get("GRADLAB_KERNELS") == "off" or importlib.util.find_spec("numba") is None:
+    if os.environ.get("GRADLAB_KERNELS") == "off":
         return None
     try:
+        if importlib.util.find_spec("numba") is None:
+            return None
         import gradlab_kernels
 
         # Whatever can fail in compiling fails here, and not in the middle of a run.

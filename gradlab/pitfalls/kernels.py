@@ -18,10 +18,10 @@ KERNELS = (
                    "check stays silent for atomics among themselves, for threads that write the same value, and for "
                    "lanes of a warp that syncwarp has brought together.",
         messages={
-            "": "Thread {first} {did_first} {array}[{index}] and thread {second} {did_second} it with no barrier "
-                "between: here thread {first} came first, on a GPU either may.",
+            "": "Thread {first} {did_first} {array}[{index}] in `{first_line}` and thread {second} {did_second} it in "
+                "`{second_line}`, with no barrier between: here thread {first} came first, on a GPU either may.",
         },
-        experiment="Print cuda.threadIdx.x at the beginning of your kernel, and look at the order in which they come.",
+        experiment="Draw the lines of both threads side by side, and look for what makes the one wait for the other.",
         threads=("arrayfire/arrayfire#633", "microsoft/onnxruntime#28724", "NVIDIA/cuml#6578"),
         lab="07_kernels",
         level=None,
@@ -41,6 +41,8 @@ KERNELS = (
                 "it has ended.",
             "elsewhere": "{waiting} of {threads} threads of block {block} wait at a barrier, and thread {thread} does "
                          "not come: it waits in `{elsewhere}`.",
+            "exchange": "{waiting} of {threads} threads of block {block} wait in `{source}` for the rest of their "
+                        "warp, and thread {thread} does not come to it.",
         },
         experiment="Count, with pencil and paper, the barriers that the first and the last thread of the last block "
                    "pass.",
@@ -61,12 +63,12 @@ KERNELS = (
                    "between. A check stays silent for atomics among themselves and for the block that a ticket shows "
                    "to be the last.",
         messages={
-            "": "Block {first} {did_first} {array}[{index}] and block {second} {did_second} it in the same launch: "
-                "nothing says which comes first.",
+            "": "Block {first} {did_first} {array}[{index}] in `{first_line}` and block {second} {did_second} it in "
+                "`{second_line}`: nothing says which comes first.",
             "unfenced": "Block {second} read {array}[{index}], which block {first} wrote: no fence stands between that "
                         "write and the atomic, so the number may not have arrived.",
         },
-        experiment="Print cuda.blockIdx.x where that line is, and draw what two blocks do that reach it at once.",
+        experiment="Draw what two blocks do at once, line by line, and let each of them be the slower one in turn.",
         threads=("pytorch/pytorch#128455", "NVIDIA/Fuser#2391", "davisking/dlib#2999"),
         lab="07_kernels",
         level=None,
@@ -105,8 +107,8 @@ KERNELS = (
         told_apart="How often each element counts: 0 or more than 1. A check stays silent where elements are added in "
                    "another order, which changes the last digits.",
         messages={
-            "": "{n_lost} of {n} {n_lost:element was|elements were} left out, the first of them {array}[{index}].",
-            "twice": "{n_twice} of {n} {n_twice:element counts|elements count} more than once: {array}[{index}] counts "
+            "": "{n_lost} of {n} elements {n_lost:was|were} left out, the first of them {array}[{index}].",
+            "twice": "{n_twice} of {n} elements {n_twice:counts|count} more than once: {array}[{index}] counts "
                      "{times} times.",
             "together": "Both {first} and {second} changed {array}[{index}]: it is taken twice.",
             "unwritten": "Thread {thread} of block {block} read {array}[{index}] in shared memory, where no thread had "

@@ -41,7 +41,7 @@ def warn_of_no_gradient(parameters: list[Tensor]) -> None:
         warnings.warn(
             f"none of the {len(parameters)} parameters has a gradient: nothing is clipped. "
             "Clip between backward() and step()",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

@@ -16,6 +16,7 @@ from .coefficient import EPS, Coefficient
 from .engines import Eyes, Foreign
 from .plan import ClipPlan, clip_with
 from .torch_engine import TorchEngine
+from .untraced import untraced
 
 
 def _engine(eyes: Eyes, norm_type: float = 2.0):
@@ -36,6 +37,16 @@ def _foreign_norm(tensors: list[Tensor], norm_type: float, error_if_nonfinite: b
     return norm
 
 
+def _foreign_scale_(tensors: list[Tensor], max_norm: float, norm: Tensor | float, eps: float) -> None:
+    """Scale what only torch understands by operations of its own."""
+    if max_norm < math.inf:
+        norm = norm if isinstance(norm, Tensor) else torch.tensor(norm, dtype=torch.float64, device="cpu")
+        coefficient = (max_norm / (norm.detach() + eps)).clamp(max=1.0)
+        for tensor in tensors:
+            tensor.detach().mul_(coefficient.to(tensor.device))
+
+
+@untraced
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -70,16 +81,17 @@ def clip_grad_norm_(
     try:
         engine = _engine(eyes, norm_type)
     except Foreign:
-        if not exact:
+        if not exact and eps == EPS:
             return torch.nn.utils.clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
         norm = _foreign_norm(eyes.tensors(), norm_type, error_if_nonfinite)
-        clip_grads_with_norm_(parameters, max_norm, norm, foreach, eps=eps)
+        _foreign_scale_(eyes.tensors(), max_norm, norm, eps)
         return norm
     if engine is None:
         return arguments.nothing(parameters)
     return clip_with(engine, max_norm, eps, error_if_nonfinite)
 
 
+@untraced
 def clip_grad_value_(
     parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
 ) -> None:
@@ -98,6 +110,7 @@ def clip_grad_value_(
         engine.clamp_(clip_value)
 
 
+@untraced
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor],
     norm_type: float = 2.0,
@@ -119,7 +132,7 @@ def get_total_norm(
     try:
         engine = _engine(eyes, norm_type)
     except Foreign:
-        if exact:
+        if exact or not hasattr(torch.nn.utils, "get_total_norm"):  # before torch 2.6
             return _foreign_norm(tensors, norm_type, error_if_nonfinite)
         return torch.nn.utils.get_total_norm(tensors, norm_type, error_if_nonfinite, foreach)
     norm = engine.measure(math.inf, EPS).norm
@@ -128,6 +141,7 @@ def get_total_norm(
     return engine.value(norm)
 
 
+@untraced
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -145,13 +159,13 @@ def clip_grads_with_norm_(
     try:
         engine = _engine(Eyes(parameters))
     except Foreign:
-        norm = torch.as_tensor(total_norm) + (eps - EPS)  # torch adds its own
-        torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm, foreach)
+        _foreign_scale_(Eyes(parameters).tensors(), max_norm, total_norm, eps)
         return
     if engine and max_norm < math.inf:
         engine.scale_(engine.given(total_norm, max_norm, eps))
 
 
+@untraced
 def per_tensor_norms(tensors: Tensor | Iterable[Tensor]) -> Tensor:
     """The norm of each tensor, all in one pass; shape (tensors,), float64, on the device of the first.
 
@@ -166,6 +180,7 @@ def per_tensor_norms(tensors: Tensor | Iterable[Tensor]) -> Tensor:
         raise TypeError(f"a tensor is a {kind}; take its norm with torch.linalg.vector_norm") from None
 
 
+@untraced
 def clip_coefficient(parameters: Tensor | Iterable[Tensor], max_norm: float, *, eps: float = EPS) -> Coefficient:
     """The norm of the gradients and what clipping would multiply them by, left on their device; nothing is changed.
 

@@ -61,6 +61,12 @@ class Eyes:
         gradient = _GRADIENT if of_gradients else 0
         self._addresses = id(owners), gradient, _PLAIN_AT, self._table.ctypes.data, len(owners)
 
+    def __reduce__(self):
+        """A copy, in this process or another, has addresses of its own."""
+        return Eyes, (
+            self.owners, self.of_gradients, self.backend, None if self.kept is None else {}, bool(self.exact)
+        )  # fmt: skip
+
     def tensors(self) -> list[Tensor]:
         """The tensors as they are now."""
         if not self.of_gradients:
@@ -119,11 +125,11 @@ class Eyes:
         if not function:
             return self._read_one_by_one()
         tensors: list[Tensor] = []
-        found, rows, elements, wide = compiled.read(
-            function, *self._addresses[:3], self._table, id(tensors)
-        )
+        table = self._table.copy()  # a call in another thread may write to the kept one before the engine has worked
+        found, rows, elements, wide = compiled.read(function, *self._addresses[:3], table, id(tensors))
+        self._table[:] = table
         if found <= compiled.MOVED:
-            return self._seen(tensors if self.of_gradients else self.owners, self._table[:rows], elements, wide)
+            return self._seen(tensors if self.of_gradients else self.owners, table[:rows], elements, wide)
         if found == compiled.SHARED:
             refuse_shared_memory(self.tensors())
         return None
@@ -166,6 +172,8 @@ def missing_for_cpu() -> str:
         from numba.core import config
     except ImportError:
         return "needs Numba: pip install numba"
+    if config.DISABLE_JIT:
+        return "needs Numba's compiler, which NUMBA_DISABLE_JIT=1 switches off"
     if platform.machine().lower() in ("arm64", "aarch64"):
         return ""
     # LLVM then calls functions that nobody has, and ends the process.

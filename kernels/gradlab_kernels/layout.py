@@ -49,8 +49,11 @@ def is_plain(tensor: Tensor) -> bool:
 
 
 def is_dense(tensor: Tensor) -> bool:
-    """Whether the elements fill one block of memory without gaps, in any order of dimensions."""
-    return tensor.numel() == 0 or _gaps(tensor) == "none"
+    """Whether the elements fill one block of memory without gaps, in any order of dimensions.
+
+    Torch's zero tensors, which forward differentiation makes, have no memory at all.
+    """
+    return tensor.numel() == 0 or (_gaps(tensor) == "none" and tensor.data_ptr() != 0)
 
 
 def _gaps(tensor: Tensor) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 from . import arguments
 from .coefficient import EPS, Coefficient
 from .engines import Eyes, Foreign, check_backend
+from .untraced import untraced
 
 
 class ClipPlan:
@@ -22,7 +23,8 @@ class ClipPlan:
 
     Does what the functions of this package do; what they find out anew at each call, it looks up. Gradients may move,
     change shape, appear and vanish between calls (`zero_grad(set_to_none=True)`): what has moved is looked at again.
-    Parameters are held, gradients are not.
+    Parameters are held, gradients are not. Threads may share a plan; but none may take gradients away while
+    another clips, for torch itself ends the process where one reads a `.grad` that another sets to None.
 
     `backend`: None computes where the gradients are; "cpu", "cuda" and "torch" insist; "simulator" runs the GPU's
     kernels in Numba's CUDA simulator on tensors in main memory, slowly, to look at. A plan on a GPU is for one stream
@@ -34,6 +36,7 @@ class ClipPlan:
     gradients that only `torch.nn.utils` can clip.
     """
 
+    @untraced
     def __init__(
         self,
         parameters: Tensor | Iterable[Tensor],
@@ -58,6 +61,7 @@ class ClipPlan:
             arguments.warn_of_no_gradient(self.parameters)
         return engine
 
+    @untraced
     def clip_(self, max_norm: float, error_if_nonfinite: bool = False) -> Tensor:
         """Scale the gradients so that their norm is at most `max_norm`; returns the norm before, without dimensions."""
         max_norm = arguments.threshold(max_norm)
@@ -67,17 +71,20 @@ class ClipPlan:
         engine = self._engine()
         return clip_with(engine, max_norm, self.eps, error_if_nonfinite) if engine else self._nothing()
 
+    @untraced
     def clip_value_(self, clip_value: float) -> None:
         """Clamp every element to ±clip_value."""
         clip_value = arguments.threshold(clip_value, "clip_value")
         if engine := self._engine():
             engine.clamp_(clip_value)
 
+    @untraced
     def norms(self) -> Tensor:
         """The norm of each gradient that is there, in the order of the parameters; shape (gradients,), float64."""
         engine = self._engine()
         return engine.norms() if engine else torch.zeros(0, dtype=torch.float64)
 
+    @untraced
     def coefficient(self, max_norm: float) -> Coefficient:
         """The norm and what the gradients would be multiplied by, left where they are; nothing is changed."""
         max_norm = arguments.threshold(max_norm)

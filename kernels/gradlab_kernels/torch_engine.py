@@ -33,11 +33,12 @@ class TorchEngine:
     def _norm(self, tensor: Tensor) -> Tensor:
         if not tensor.numel():  # torch has no largest element of none
             return torch.zeros((), dtype=torch.float64, device=tensor.device)
-        norm = torch.linalg.vector_norm(tensor, self.norm_type, dtype=torch.float64)
-        return norm if tensor.dtype != torch.float64 else self._in_units_of_the_largest(tensor)
+        if tensor.dtype == torch.float64 or 4 < self.norm_type < math.inf:  # powers that may leave float64
+            return self._in_units_of_the_largest(tensor.double())
+        return torch.linalg.vector_norm(tensor, self.norm_type, dtype=torch.float64)
 
     def _in_units_of_the_largest(self, vector: Tensor) -> Tensor:
-        """The norm of a float64 vector whose squares may leave the range of float64, beyond about 1e±154."""
+        """The norm of a float64 vector whose powers may leave the range of float64, squares beyond about 1e±154."""
         largest = vector.abs().max()
         norm = torch.linalg.vector_norm(vector / largest, self.norm_type) * largest
         return torch.where((largest > 0) & largest.isfinite(), norm, largest)  # 0, infinity and NaN stay themselves

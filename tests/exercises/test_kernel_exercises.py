@@ -47,8 +47,9 @@ def test_a_check_takes_a_moment(name):
 
 def test_messages_name_threads_and_numbers_of_the_kernel_itself():
     told = verdict(next(p for p in WRONG if p.function is block_sum.no_barrier_before_the_tree))
-    assert told.message == ("Thread 0 read s[16] and thread 16 wrote it with no barrier between: here thread 0 came "
-                            "first, on a GPU either may.")
+    assert told.message == ("Thread 0 read s[16] in `s[t] += s[t + h]` and thread 16 wrote it in `s[t] = "
+                            "float64(values[i]) ** 2 if i < values.size else 0.0`, with no barrier between: here "
+                            "thread 0 came first, on a GPU either may.")
     told = verdict(next(p for p in WRONG if p.function is block_sum.no_thought_of_the_last_block))
     assert told.message == "Thread 11 of block 2 read values[75], and values has 75 elements."
     told = verdict(next(p for p in WRONG if p.function is block_sum.only_whole_blocks))

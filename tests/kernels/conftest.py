@@ -25,6 +25,16 @@ _folder = f"gradlab-kernels-{hashlib.sha256(_sources).hexdigest()[:16]}"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / _folder))
 
 
+@pytest.fixture(autouse=True)
+def torch_keeps_its_threads():
+    """Numba and torch may share one OpenMP, and who starts threads there may change how many the other uses."""
+    before = torch.get_num_threads()
+    yield
+    now = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert now == before
+
+
 @pytest.fixture(params=["cpu", "torch", "simulator", pytest.param("cuda", marks=pytest.mark.gpu)])
 def backend(request):
     from kernel_backends import missing

@@ -168,6 +168,22 @@ def test_what_is_compiled_is_kept_on_disk(tmp_path, compiled):
     assert [python(program, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)] == ["0\n", "1\n"]
 
 
+def test_where_nothing_can_be_kept_each_process_compiles(tmp_path, compiled):
+    shutil.copytree(KERNELS / "gradlab_kernels", tmp_path / "gradlab_kernels",
+                    ignore=shutil.ignore_patterns("__pycache__", "cuda", "ladder"))  # fmt: skip
+    (tmp_path / "gradlab_kernels/cpu/__pycache__").write_bytes(b"")  # neither beside the sources nor elsewhere
+    nowhere = str(tmp_path / "gradlab_kernels/cpu/__pycache__/x")
+    said = python(f"""
+        import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.dont_write_bytecode = True
+        import torch, gradlab_kernels as k
+        p = torch.nn.Parameter(torch.zeros(2)); p.grad = torch.tensor([3.0, 4.0])
+        print(k.clip_grad_norm_([p], 1.0).item())
+        from gradlab_kernels import cpu
+        print(cpu.KEEP)
+    """, NUMBA_CACHE_DIR=nowhere, HOME=nowhere, XDG_CACHE_HOME=nowhere)
+    assert said == "5.0\nFalse\n"
+
+
 def test_what_was_compiled_before_a_source_changed_is_forgotten(tmp_path, compiled):
     """Numba would not see that a function called by a kept one is another."""
     package, unneeded = tmp_path / "gradlab_kernels", shutil.ignore_patterns("__pycache__", "cuda", "ladder")
@@ -188,7 +204,7 @@ def test_the_warm_up_compiles_all_that_is_kept(tmp_path, compiled):
     python("import gradlab_kernels.__main__ as warm; assert warm.main() == 0", NUMBA_CACHE_DIR=str(tmp_path))
     names = {path.name.split("-")[0] for path in tmp_path.rglob("*.nbc")}
     entries = {f"{path.stem}.{name}" for path in (KERNELS / "gradlab_kernels/cpu").glob("*.py")
-               for name in re.findall(r"@njit\(cache=True.*\)\ndef (\w+)", path.read_text())}  # fmt: skip
+               for name in re.findall(r"@njit\(cache=KEEP.*\)\ndef (\w+)", path.read_text())}  # fmt: skip
     assert names == entries
 
 

@@ -106,3 +106,17 @@ def test_threads_of_python_may_clip_at_the_same_time():
     alone = clip(0)
     with ThreadPoolExecutor(4) as pool:
         assert all(result == alone for result in pool.map(clip, range(40)))
+
+
+def test_float64_whose_squares_are_subnormal_keeps_its_digits():
+    tiny = torch.tensor([3e-159, 4e-159], dtype=torch.float64)
+    assert math.isclose(get_total_norm([tiny]), 5e-159, rel_tol=1e-12)
+
+
+def test_clamping_counts_a_version_where_it_changes_something_and_none_where_not():
+    (p,) = with_gradients(torch.tensor([1.0, 3.0]))
+    plan = ClipPlan([p])
+    for limit, counted in ((4.0, 0), (2.0, 1), (2.0, 0)):
+        version = p.grad._version
+        plan.clip_value_(limit)
+        assert p.grad._version == version + counted

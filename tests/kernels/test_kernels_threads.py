@@ -1,5 +1,8 @@
 """More threads, the same bits."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +24,9 @@ def tensors():
 def numba(compiled):
     import numba
 
-    before = numba.get_num_threads()
+    threads = torch.get_num_threads()
+    before = numba.get_num_threads()  # starts its threads, and may set torch's number
+    torch.set_num_threads(threads)
     yield numba
     numba.set_num_threads(before)
 
@@ -61,4 +66,21 @@ def test_a_large_set_is_clipped_by_as_many_threads_as_torch_has(numba, tensors, 
         for p, t in zip(parameters, tensors, strict=True):
             p.grad = t.clone()
         ClipPlan(parameters).clip_(1.0)
-    assert used == [2, 2] or numba.config.NUMBA_NUM_THREADS == 1
+    assert used[::2] == [2, 2] or numba.config.NUMBA_NUM_THREADS == 1
+
+
+TORCHS_NUMBER = """
+import torch
+from gradlab_kernels import clip_grad_norm_
+
+torch.set_num_threads(3)
+parameter = torch.nn.Parameter(torch.zeros(1_200_000))
+parameter.grad = torch.ones_like(parameter)
+clip_grad_norm_([parameter], 1.0)
+print(torch.get_num_threads())
+"""
+
+
+def test_torch_keeps_its_number_of_threads(compiled):
+    told = subprocess.run([sys.executable, "-c", TORCHS_NUMBER], capture_output=True, text=True, check=True)
+    assert told.stdout == "3\n"

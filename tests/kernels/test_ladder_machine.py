@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 kernels = pytest.importorskip("ladder_kernels")
+cuda = kernels.cuda
 
 from gradlab_kernels.ladder.machine import (  # noqa: E402
     BarrierMissed,
@@ -158,6 +159,50 @@ def test_what_nobody_has_written_is_not_to_be_read():
         launch(kernels.reads_nothing, 1, 8, draw(1), np.zeros(8))
     with pytest.raises(Unwritten):
         launch(kernels.one_total, 1, 1, draw(1), np.zeros(1), unwritten=(1,))
+
+
+def test_what_another_block_writes_later_is_a_race_and_not_merely_unwritten():
+    def reads_the_next(values, out):
+        out[cuda.blockIdx.x] = values[cuda.blockIdx.x]
+        if cuda.blockIdx.x == 0:
+            out[1]
+
+    with pytest.raises(Race, match=r"block 0 read out\[1\] .* and block 1 wrote it"):
+        launch(reads_the_next, 2, 1, draw(2), np.zeros(2), unwritten=(1,))
+
+
+def test_an_exchange_does_not_look_at_what_stood_there():
+    def puts(out):
+        cuda.atomic.exch(out, cuda.threadIdx.x, 5.0)
+
+    out = np.zeros(3)
+    launch(puts, 1, 3, out, unwritten=(0,))
+    assert out.tolist() == [5.0] * 3
+
+
+@pytest.mark.parametrize("act", [lambda x: x * 2, lambda x: np.float32(2) / x, lambda x: x < 1, float])
+def test_whole_arrays_are_not_computed_with(act):
+    def kernel(values):
+        act(values)
+
+    with pytest.raises(TypeError, match=r"values is an array, and a kernel computes with its elements"):
+        launch(kernel, 1, 1, draw(4))
+
+
+def test_numpy_is_not_called_on_an_array_of_the_gpu():
+    def kernel(values):
+        np.linalg.norm(values)
+
+    with pytest.raises(TypeError, match="numpy cannot be called on it"):
+        launch(kernel, 1, 1, draw(4))
+
+
+def test_an_array_prints_as_its_name_and_size(capsys):
+    def kernel(values):
+        print(values)
+
+    launch(kernel, 1, 1, draw(4))
+    assert capsys.readouterr().out == "values: 4 of float32\n"
 
 
 def test_threads_are_told_who_they_are_and_what_the_others_say():

@@ -9,7 +9,7 @@ from numba import cuda, float64
 
 from gradlab.exercises.exercise import Exercise
 from gradlab.exercises.kernels.playing import Played, draw, play, shares
-from gradlab.exercises.kernels.rules import BY_THE_MACHINE, by_the_machine, by_the_shares
+from gradlab.exercises.kernels.rules import BY_THE_MACHINE, by_itself, by_the_machine, by_the_shares
 from gradlab.exercises.mistakes import Wrong
 from gradlab.exercises.trial import Fixture, Reading, Setup, Trial
 from gradlab.pitfalls.pitfall import written
@@ -69,6 +69,10 @@ def situation(name: str, size: int, threads: int, seed: int) -> Fixture:
         if played.error is not None:
             return Reading({"stopped": type(played.error).__name__}, facts)
         changed = "" if np.array_equal(*setup.seen) else "your kernel changed `values`, which is only to be read"
+        did = played.counts
+        if np.allclose(sums, true, rtol=1e-4) and not (did.barriers or did.shuffles or did.atomics):
+            changed = changed or ("the sums are right, and in each block one thread has added alone: no thread met "
+                                  "another, and the sum is to be added by all")
         return Reading({"sums": torch.from_numpy(sums)}, facts, changed)
 
     def build() -> Setup:
@@ -136,7 +140,7 @@ EXERCISE = Exercise(
     wrong=WRONG,
     fixtures=SITUATIONS,
     structure=(by_the_machine,),
-    symptoms=(by_the_shares,),
+    symptoms=(by_itself, by_the_shares),
     known=BY_THE_MACHINE,
     unexplained=unexplained,
     hints=(

@@ -12,6 +12,7 @@ from gradlab.exercises.kernels.playing import Played, draw, play
 from gradlab.exercises.kernels.rules import by_the_machine
 from gradlab.exercises.mistakes import Diagnosis, Wrong, say
 from gradlab.exercises.trial import Fixture, Reading, Setup, Trial
+from gradlab.pitfalls.pitfall import written
 
 TASK = """
 Write the kernel that clips: it finds the norm in `norm[0]`, where another kernel has left it, and scales `grads` in
@@ -144,6 +145,9 @@ def taken_together(mine: Trial, right: Trial) -> Diagnosis | None:
     error = played.error
     if type(error).__name__ != "Race" or error.array != played.names[0]:
         return None
+    both = error.did == error.other_did == "wrote" or error.source == error.other_source
+    if not both:  # one only reads it, as far as anybody knows
+        return None
     within = error.block == error.other_block
     first, second = (error.other, error.thread) if within else (error.other_block, error.block)
     what = "thread" if within else "block"
@@ -169,6 +173,14 @@ def left_out(mine: Trial, right: Trial) -> Diagnosis | None:
     return say("wrong-tail", n_lost=len(lost), n=n, array=array, index=int(lost[0]))
 
 
+def unexplained(mine: Trial, right: Trial) -> str:
+    facts, asked = mine.facts, right.facts["after"]
+    place = int((~np.isclose(facts["after"], asked, rtol=1e-4, equal_nan=True)).argmax())
+    array = facts["played"].names[0]
+    return (f"With {mine.fixture.words} {array}[{place}] was {written(float(facts['before'][place]))} and came out as "
+            f"{written(float(facts['after'][place]))}; {written(float(asked[place]))} is asked for")
+
+
 EXERCISE = Exercise(
     name="clip-kernel",
     title="Clip, or leave at once",
@@ -183,6 +195,7 @@ EXERCISE = Exercise(
     structure=(taken_together, by_the_machine),
     symptoms=(left_out,),
     known=("wrong-tail", "reading-past-end"),
+    unexplained=unexplained,
     hints=(
         "Every thread can compute the coefficient for itself. For which coefficients is there nothing to do, and to "
         "which of them does NaN belong? What is the answer of a comparison with NaN?",

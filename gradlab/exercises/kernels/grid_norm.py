@@ -8,7 +8,7 @@ from numba import cuda, float64
 
 from gradlab.exercises.exercise import Exercise
 from gradlab.exercises.kernels.playing import Played, draw, play, shares
-from gradlab.exercises.kernels.rules import BY_THE_MACHINE, by_the_machine, by_the_shares
+from gradlab.exercises.kernels.rules import BY_THE_MACHINE, by_itself, by_the_machine, by_the_shares
 from gradlab.exercises.mistakes import Diagnosis, Wrong, say
 from gradlab.exercises.trial import Fixture, Reading, Setup, Trial
 from gradlab.pitfalls.pitfall import written
@@ -63,7 +63,7 @@ def situation(name: str, size: int, blocks: int, seed: int, launches: int = 1) -
         for values in inputs:
             partial = np.full(blocks, BEFORE)
             played = play(function, blocks, 32, values, partial, ticket, norm, unwritten=(1, 3))
-            if played.error is not None:
+            if played.error is not None or norm[0] == BEFORE:  # the launch before it has failed already
                 break
         return played, {"partial": partial, "ticket": ticket, "norm": norm}
 
@@ -161,8 +161,9 @@ def local_norms(mine: Trial, right: Trial) -> Diagnosis | None:
 def unexplained(mine: Trial, right: Trial) -> str:
     facts = mine.facts
     if facts["norm"] == BEFORE:
+        drawn = facts["ticket"] == facts["blocks"]
         return (f"With {mine.fixture.words} nothing was written to norm[0]; the ticket stands at "
-                f"{facts['ticket']}")
+                f"{facts['ticket']}" + (f": the last number drawn was {facts['ticket'] - 1}" if drawn else ""))
     return (f"With {mine.fixture.words} norm[0] is {written(facts['norm'])}; {written(facts['norm_true'])} is asked "
             f"for")
 
@@ -179,7 +180,7 @@ EXERCISE = Exercise(
     wrong=WRONG,
     fixtures=SITUATIONS,
     structure=(from_each_block, by_the_machine),
-    symptoms=(local_norms, by_the_shares),
+    symptoms=(by_itself, local_norms, by_the_shares),
     known=(*BY_THE_MACHINE, "block-local-norm"),
     unexplained=unexplained,
     hints=(

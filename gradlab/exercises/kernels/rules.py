@@ -1,5 +1,7 @@
 """What is told of a kernel that raced, went past the end, waited in vain, or left elements out."""
 
+from dataclasses import replace
+
 from gradlab.exercises.kernels.playing import Played
 from gradlab.exercises.mistakes import Diagnosis, say
 from gradlab.exercises.trial import Trial
@@ -12,17 +14,22 @@ def by_the_machine(mine: Trial, right: Trial) -> Diagnosis | None:
     played: Played = mine.facts["played"]
     if played.error is None:
         return None
-    return _TELL[type(played.error).__name__](played.error)
+    told = _TELL[type(played.error).__name__](played.error)
+    if told.id != "reading-past-end" or played.error.array == played.names[0]:
+        return told
+    # It is not the array that the threads share out, so their numbers are not what to look at.
+    counted = "the threads of a block" if played.error.shared else "what your index runs over"
+    return replace(told, experiment=f"Compare {counted} here with the size of {played.error.array}.")
 
 
 def _race(error) -> Diagnosis:
+    told = {"did_first": error.other_did, "did_second": error.did, "array": error.array, "index": error.index,
+            "first_line": error.other_source, "second_line": error.source}
     if error.other_block == error.block:
-        return say("missing-barrier", first=error.other, did_first=error.other_did, second=error.thread,
-                   did_second=error.did, array=error.array, index=error.index)
+        return say("missing-barrier", first=error.other, second=error.thread, **told)
     # The fence is missing where the ticket is right: a block that reads what another one wrote.
     unfenced = error.did == "read" and error.ticketed
-    return say("block-race", "unfenced" if unfenced else "", first=error.other_block, did_first=error.other_did,
-               second=error.block, did_second=error.did, array=error.array, index=error.index)
+    return say("block-race", "unfenced" if unfenced else "", first=error.other_block, second=error.block, **told)
 
 
 def _past(error) -> Diagnosis:
@@ -30,6 +37,9 @@ def _past(error) -> Diagnosis:
 
 
 def _missed(error) -> Diagnosis:
+    if error.kind != "barrier":
+        return replace(say("barrier-not-reached", "exchange", **error.facts),
+                       experiment="Draw the 32 threads of the warp, and mark those that come to this line.")
     return say("barrier-not-reached", "" if error.ended else "elsewhere", **error.facts)
 
 
@@ -44,10 +54,21 @@ def _unwritten(error) -> Diagnosis:
 def _endless(error) -> Diagnosis:
     return Diagnosis(None, f"your kernel was ended after {error.steps:,} steps; thread {error.thread} of block "
                            f"{error.block} was in `{error.source}`", "Look for a loop whose condition never becomes "
-                                                                     "false.")
+                           "false. Does it wait for another block? Blocks may run one after the other, and here they "
+                           "do.")
 
 
 _TELL = {"Race": _race, "PastTheEnd": _past, "BarrierMissed": _missed, "Unwritten": _unwritten, "Endless": _endless}
+
+
+def by_itself(mine: Trial, right: Trial) -> Diagnosis | None:
+    """Threads that meet, and have nothing that the others could read."""
+    did = mine.facts["played"].counts
+    if not did.barriers or did.shared_writes or did.shuffles or did.atomics:
+        return None
+    return Diagnosis(None, f"your blocks came to {did.barriers} {'barrier' if did.barriers == 1 else 'barriers'}, and "
+                           "nothing was put into shared memory: a list, or what cuda.local.array makes, belongs to one "
+                           "thread alone, and no other sees it", "Let thread 0 print what thread 1 has put there.")
 
 
 def by_the_shares(mine: Trial, right: Trial) -> Diagnosis | None:

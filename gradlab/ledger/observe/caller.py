@@ -17,8 +17,17 @@ _known: dict[str, bool] = {}
 NOWHERE = Where("", 0, "")
 
 
+def take_in(folder: str) -> None:
+    """Functions and lines of the files in this folder are not the caller's either."""
+    global _INSIDE
+    inside = os.path.abspath(folder) + os.sep
+    if inside not in _INSIDE:
+        _INSIDE += (inside,)
+        _known.clear()
+
+
 def is_inside(file: str) -> bool:
-    """Whether a source file belongs to torch, the ledger or gradlab's clipping rules."""
+    """Whether a source file belongs to torch, the ledger, gradlab's clipping rules or the kernels."""
     known = _known.get(file)
     if known is None:
         known = _known[file] = os.path.abspath(file).startswith(_INSIDE)

@@ -1,6 +1,7 @@
 """Clips by gradlab's own rules."""
 
 from gradlab.clip import ClipByGlobalNorm, ClipByValue, ClippingRule
+from gradlab.ledger.observe import kernels
 from gradlab.ledger.observe.clip import clipped, failed, note, write
 from gradlab.ledger.observe.given import grouped, tensors_of
 from gradlab.ledger.observe.patches import Call, Patch
@@ -30,4 +31,4 @@ class RuleCall:
 
 
 def patches() -> list[Patch]:
-    return [Patch(ClippingRule, "__call__", RuleCall())]
+    return [Patch(ClippingRule, "__call__", RuleCall()), *kernels.patches()]

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from numba import njit
+
 HERE = Path(__file__).parent
 
 
@@ -10,7 +12,7 @@ def _forget_what_is_stale() -> None:
 
     Numba looks for changes in the file that a kept function stands in, and not in those of the functions that it calls.
     """
-    changed = max(path.stat().st_mtime for path in HERE.parent.rglob("*.py"))
+    changed = max((path.stat().st_mtime for path in HERE.parent.rglob("*.py") if path.exists()), default=0.0)
     for kept in (HERE / "__pycache__").glob("*.nb[ci]"):
         try:
             if kept.stat().st_mtime < changed:
@@ -19,4 +21,14 @@ def _forget_what_is_stale() -> None:
             pass
 
 
+def _keeps() -> bool:
+    """Whether Numba finds a folder that it may write to; without one each process compiles anew."""
+    try:
+        njit(cache=True)(_keeps)
+    except RuntimeError:
+        return False
+    return True
+
+
 _forget_what_is_stale()
+KEEP = _keeps()

@@ -4,7 +4,9 @@ Sets of at most a million elements stay on one thread, and are clipped by cpu/sm
 """
 
 import math
+import os
 import threading
+from contextlib import contextmanager
 
 import numba
 import numpy as np
@@ -17,6 +19,29 @@ from ..torch_engine import TorchEngine
 from . import passes
 
 _one_at_a_time = threading.Lock()  # Numba's simplest threading layer ends the process where two threads use it
+_forked = False
+_PROCESSOR = torch.device("cpu")
+
+
+def _after_fork() -> None:
+    """A forked child has none of the threads, nobody who would give back a lock, and OpenMP ends it if it tries."""
+    global _forked, _one_at_a_time
+    _forked, _one_at_a_time = True, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@contextmanager
+def _torch_keeps_its_threads():
+    """Where both find the same OpenMP, Numba's first start would set how many threads torch uses, too."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
 
 class CpuEngine:
@@ -40,11 +65,18 @@ class CpuEngine:
         return norms, norm
 
     def _run(self, alone, with_threads, *arguments):
-        if self.threads == 1:
+        if self.threads == 1 or _forked:
             return alone(self.table, *arguments)
-        with _one_at_a_time:
-            numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
-            return with_threads(self.table, *arguments)
+        with _one_at_a_time, _torch_keeps_its_threads():
+            try:
+                before = numba.get_num_threads()
+            except ValueError:  # the threading layer that NUMBA_THREADING_LAYER asks for is not installed
+                return alone(self.table, *arguments)
+            try:
+                numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
+                return with_threads(self.table, *arguments)
+            finally:
+                numba.set_num_threads(before)
 
     def measure(self, max_norm: float, eps: float) -> Coefficient:
         return decide(self._measure()[1], max_norm, eps)
@@ -68,9 +100,9 @@ class CpuEngine:
 def as_tensor(number: float, dtype: torch.dtype) -> Tensor:
     """A number as a tensor without dimensions; infinite beyond float32, which has no larger number than that."""
     try:
-        return torch.scalar_tensor(number, dtype=dtype)  # three times as fast as torch.tensor
+        return torch.scalar_tensor(number, dtype=dtype, device=_PROCESSOR)  # three times as fast as torch.tensor
     except RuntimeError:
-        return torch.scalar_tensor(math.inf, dtype=dtype)
+        return torch.scalar_tensor(math.inf, dtype=dtype, device=_PROCESSOR)
 
 
 def tell_autograd(tensors: list[Tensor]) -> None:

@@ -9,6 +9,7 @@ from numba import carray, njit
 
 from ..intrinsics import i64_pointer
 from ..layout import DEVICE, DEVICES
+from . import KEEP
 from .engine import as_tensor, tell_autograd
 from .passes import THREADS_FROM, norm_of, scale_all, sum_each
 from .table import MOVED, SHARED, exchange_function, read
@@ -18,7 +19,7 @@ __all__ = ["MOVED", "SHARED", "as_tensor", "clip_", "exchange_function", "read",
 _PROCESSOR = DEVICES["cpu"]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=KEEP, error_model="numpy")
 def clip_(function, owners, gradient, plain, table, rows, tensors, max_norm, eps, exact, hold):
     """(whether it is done, whether any gradient is float64, norm, coefficient).
 

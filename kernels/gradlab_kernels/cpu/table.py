@@ -15,6 +15,7 @@ from numba import carray, njit
 
 from ..intrinsics import append, describe, get_attribute, i64_pointer, item, release, type_of, word
 from ..layout import ADDRESS, BF16, COUNT, DEVICE, F16, F32, F64, KIND
+from . import KEEP
 
 SAME, MOVED, OTHER, SHARED = range(4)  # what `read` finds; OTHER: of another dtype or kind, with gaps, on two devices
 
@@ -77,6 +78,8 @@ def _read_one(function, thing, plain, row, description):
     if count > 1 and not rows_after_rows and not _fills_a_block(shape, strides, dimensions, count):
         return OTHER
     address = word(description, 0) + word(description, 5)
+    if address == 0 and count > 0:  # nothing lies behind torch's zero tensors
+        return OTHER
     if word(row, ADDRESS) == address and word(row, COUNT) == count and word(row, KIND) == kind:
         if word(row, DEVICE) == device:
             return SAME
@@ -85,7 +88,7 @@ def _read_one(function, thing, plain, row, description):
     return MOVED
 
 
-@njit(cache=True)
+@njit(cache=KEEP)
 def read(function, owners, gradient, plain, table, tensors):
     """Bring a table up to date with tensors; (what was found, rows, elements, whether any is float64).
 
@@ -107,25 +110,32 @@ def read(function, owners, gradient, plain, table, tensors):
 
 @njit
 def _read_all(function, owners, gradient, plain, table, tensors):
-    none, description = word(plain, 2), np.empty(_DESCRIPTION, np.int64)
-    rows, elements, moved, wide = 0, 0, False, False
+    rows = len(table)
+    if gradient:  # first all of them: a `grad` may be a property, and what Python does there may move the others
+        rows = _gather(owners, gradient, word(plain, 2), rows, tensors)
+        owners = tensors
+    description, elements, moved, wide = np.empty(_DESCRIPTION, np.int64), 0, False, False
     first, there = table.ctypes.data, description.ctypes.data
-    for k in range(len(table)):
-        tensor = item(owners, k)
-        if gradient:
-            tensor = get_attribute(tensor, gradient)
-            if tensor == 0:
-                return OTHER, 0, 0, False
-            if tensor != none:
-                append(tensors, tensor)
-            release(tensor, 0)  # both its owner and the list hold it
-            if tensor == none:
-                continue
-        found = _read_one(function, tensor, plain, first + 32 * rows, there)
-        if found == OTHER or table[rows, DEVICE] != table[0, DEVICE]:
+    for k in range(rows):
+        found = _read_one(function, item(owners, k), plain, first + 32 * k, there)
+        if found == OTHER or table[k, DEVICE] != table[0, DEVICE]:
             return OTHER, 0, 0, False
         moved |= found == MOVED
-        elements += table[rows, COUNT]
-        wide |= table[rows, KIND] == F64
-        rows += 1
-    return MOVED if moved else SAME, rows, elements, wide
+        elements += table[k, COUNT]
+        wide |= table[k, KIND] == F64
+    return (OTHER if rows < 0 else MOVED if moved else SAME), rows, elements, wide
+
+
+@njit
+def _gather(owners, gradient, none, count, tensors):
+    """Append the gradients that are there to the empty list `tensors`; how many, or -1 if one cannot be had."""
+    rows = 0
+    for k in range(count):
+        tensor = get_attribute(item(owners, k), gradient)
+        if tensor == 0:
+            return -1
+        if tensor != none:
+            append(tensors, tensor)
+            rows += 1
+        release(tensor, 0)  # the list holds it, even if its owner does not
+    return rows

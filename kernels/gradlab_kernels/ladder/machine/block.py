@@ -96,6 +96,7 @@ class Block:
             waiting=len(self.lanes) - len(absent),
             threads=len(self.lanes),
             source=text(there),
+            kind=first.waits.kind,
             ended=not elsewhere,
             elsewhere=elsewhere,
         )

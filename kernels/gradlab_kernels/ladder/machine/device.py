@@ -154,10 +154,10 @@ class _Atomic:
     def __init__(self, run):
         self._run = run
 
-    def _change(self, array, index, by):
+    def _change(self, array, index, by, looks: bool = True):
         if not isinstance(array, Watched):
             raise TypeError(f"an atomic works on an array and an index, got a {type(array).__name__}")
-        return self._run.once(array.change, index, by)
+        return self._run.once(array.change, index, by, looks)
 
     def add(self, array, index, value):
         return self._change(array, index, lambda old: old + value)
@@ -166,7 +166,7 @@ class _Atomic:
         return self._change(array, index, lambda old: old - value)
 
     def exch(self, array, index, value):
-        return self._change(array, index, lambda old: value)
+        return self._change(array, index, lambda old: value, looks=False)
 
     def max(self, array, index, value):
         return self._change(array, index, lambda old: value if value > old else old)

@@ -23,7 +23,7 @@ class Race(KernelError):
 
 
 class PastTheEnd(KernelError):
-    """An index below 0 or beyond the end. `array`, `index`, `size`, and `did`: "read" or "wrote"."""
+    """An index below 0 or beyond the end. `array`, `index`, `size`, `shared`, and `did`: "read" or "wrote"."""
 
 
 class Unwritten(KernelError):
@@ -31,8 +31,12 @@ class Unwritten(KernelError):
 
 
 class BarrierMissed(KernelError):
-    """Threads wait for one that does not come. `waiting`: how many, `thread`: one that does not come, `source`: where
-    they wait; `ended`: whether that one has ended, or waits elsewhere, in `elsewhere`."""
+    """Threads wait for one that does not come.
+
+    - `waiting`: how many; `source`: where they wait; `kind`: for what, "barrier", "syncwarp" or "warp", which is an
+      exchange of a warp's lanes
+    - `thread`: one that does not come; `ended`: whether it has ended, or waits elsewhere, in `elsewhere`
+    """
 
 
 class Endless(KernelError):

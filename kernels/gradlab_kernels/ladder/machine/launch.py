@@ -13,7 +13,7 @@ from .addresses import Addresses
 from .block import Block
 from .counts import Counts
 from .device import Cuda
-from .errors import Endless, Unwritten
+from .errors import Endless, KernelError, Unwritten
 from .lane import Lane
 from .memory import Watched
 from .order import Mark, Order, Stamp
@@ -58,9 +58,13 @@ def launch(
                 run.block = Block(run, number, threads)
                 run.order.begin(number)
                 run.block.execute(lambda: function(*given))
-                if run.unwritten is not None:
+                if run.unwritten is not None and run.unwritten.shared:
                     raise run.unwritten
+            if run.unwritten is not None:
+                raise run.unwritten
         except Exception as error:
+            if run.unwritten is not None and not isinstance(error, KernelError):
+                raise run.unwritten from error  # what was not there came first
             raise without_ours(error)  # noqa: B904 - it is the same error
     run.counts.launches, run.counts.threads = 1, blocks * threads
     return run.counts

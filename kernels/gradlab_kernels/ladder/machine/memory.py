@@ -37,6 +37,12 @@ class Watched:
     def __setitem__(self, index, value):
         self._run.once(self.write, index, (value,))
 
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.size} of {self.dtype}"
+
+    def __array__(self, *_, **__):
+        raise TypeError(f"{self.name} is an array on the GPU: numpy cannot be called on it, only {self.name}[i]")
+
     def __getattr__(self, name: str):
         raise AttributeError(f"an array in a kernel has no {name!r} here: it has size, shape, dtype and [index]")
 
@@ -61,10 +67,13 @@ class Watched:
             self._writes[i] = stamp
         self._run.count("writes", self, len(values))
 
-    def change(self, index, by) -> np.generic:
-        """Put `by(old)` in the place of the old value, as one step that no other thread sees half done."""
+    def change(self, index, by, looks: bool = True) -> np.generic:
+        """Put `by(old)` in the place of the old value, as one step that no other thread sees half done.
+
+        `looks`: whether the new value depends on the old one.
+        """
         i, stamp = self._look(index, 1, "wrote")
-        if self._unwritten and i not in self._writes:
+        if looks and self._unwritten and i not in self._writes:
             self._nothing_there(stamp, i)
         stamp = stamp._replace(atomic=True)
         self._may_write(stamp, i, None)
@@ -85,7 +94,7 @@ class Watched:
         stamp = self._run.stamp()
         if not 0 <= i <= self.size - count:
             wrong = i if i < 0 or i >= self.size else self.size
-            facts = {**self._facts(stamp, wrong), "size": self.size, "did": did}
+            facts = {**self._facts(stamp, wrong), "size": self.size, "did": did, "shared": self.shared}
             raise PastTheEnd(
                 f"thread {stamp.thread} of block {stamp.block} {did} {self.name}[{wrong}], and {self.name} has "
                 f"{self.size} elements, in `{text(stamp.place)}`",
@@ -94,7 +103,7 @@ class Watched:
         return i, stamp
 
     def _nothing_there(self, stamp: Stamp, i: int) -> None:
-        """Told at the end of the block: another thread may be about to write it, and then it is a race."""
+        """Told later: another thread or block may be about to write it, and then it is a race."""
         if self._run.unwritten is None:
             self._run.unwritten = Unwritten(
                 f"thread {stamp.thread} of block {stamp.block} read {self.name}[{i}], which nobody had written, in "
@@ -137,6 +146,18 @@ class Watched:
             "index": i,
             "source": text(stamp.place),
         }
+
+
+def _refuse(self, *_):
+    raise TypeError(f"{self.name} is an array, and a kernel computes with its elements, such as {self.name}[0]")
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    for _side in ("", "r", "i"):
+        setattr(Watched, f"__{_side}{_name}__", _refuse)
+for _name in ("lt", "le", "gt", "ge", "float", "neg", "abs"):
+    setattr(Watched, f"__{_name}__", _refuse)
+Watched.__array_ufunc__ = None  # so that numpy's numbers leave it to the above
 
 
 def _alike(a, b) -> bool:

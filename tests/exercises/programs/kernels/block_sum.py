@@ -372,3 +372,32 @@ def squares_in_place(values, sums):
         for k in range(i, min(values.size, i + cuda.blockDim.x)):
             total += values[k]
         sums[cuda.blockIdx.x] = total
+
+
+@unnamed(NAME, "in each block one thread has added alone")
+def thread_0_does_it_all(values, sums):
+    if cuda.threadIdx.x == 0:
+        total = float64(0)
+        for k in range(cuda.grid(1), min(values.size, cuda.grid(1) + cuda.blockDim.x)):
+            total += float64(values[k]) ** 2
+        sums[cuda.blockIdx.x] = total
+
+
+@unnamed(NAME, "belongs to one thread alone")
+def an_array_of_its_own(values, sums):
+    s = cuda.local.array(64, float64)
+    t, i = cuda.threadIdx.x, cuda.grid(1)
+    s[t] = float64(values[i]) ** 2 if i < values.size else 0.0
+    cuda.syncthreads()
+    if t == 0:
+        sums[cuda.blockIdx.x] = sum(s[k] for k in range(cuda.blockDim.x))
+
+
+@unnamed(NAME, "belongs to one thread alone")
+def a_list(values, sums):
+    s = [0.0] * 64
+    t, i = cuda.threadIdx.x, cuda.grid(1)
+    s[t] = float64(values[i]) ** 2 if i < values.size else 0.0
+    cuda.syncthreads()
+    if t == 0:
+        sums[cuda.blockIdx.x] = sum(s)

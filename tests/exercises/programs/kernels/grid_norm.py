@@ -381,3 +381,45 @@ def a_mean(values, partial, ticket, norm):
         if is_last(ticket):
             norm[0] = math.sqrt(sum(partial[b] for b in range(cuda.gridDim.x)) / values.size)
             ticket[0] = 0
+
+
+@wrong(NAME, "block-race")
+def a_barrier_for_the_grid(values, partial, ticket, norm):
+    room = cuda.shared.array(32, float64)
+    mine = added(share(values), room)
+    if cuda.threadIdx.x == 0:
+        partial[cuda.blockIdx.x] = mine
+    cuda.syncthreads()
+    if cuda.grid(1) == 0:
+        norm[0] = sum(float64(partial[b]) for b in range(cuda.gridDim.x)) ** 0.5
+
+
+@wrong(NAME, "barrier-not-reached", "exchange")
+def half_a_warp_shuffles(values, partial, ticket, norm):
+    mine = share(values)
+    if cuda.threadIdx.x < 16:
+        mine += cuda.shfl_down_sync(0xFFFFFFFF, mine, 16)
+    if cuda.threadIdx.x == 0:
+        norm[0] = mine
+
+
+@wrong(NAME, "barrier-not-reached", "exchange")
+def only_those_with_an_element_shuffle(values, partial, ticket, norm):
+    if cuda.grid(1) >= values.size:
+        return
+    mine = float64(values[cuda.grid(1)]) ** 2
+    for step in (16, 8, 4, 2, 1):
+        mine += cuda.shfl_down_sync(0xFFFFFFFF, mine, step)
+    if cuda.threadIdx.x == 0:
+        partial[cuda.blockIdx.x] = mine
+
+
+@right(NAME)
+def sums_by_exchanges(values, partial, ticket, norm):
+    room = cuda.shared.array(32, float64)
+    mine = added(share(values), room)
+    if cuda.threadIdx.x == 0:
+        cuda.atomic.exch(partial, cuda.blockIdx.x, mine)
+        if is_last(ticket):
+            norm[0] = math.sqrt(sum(cuda.atomic.add(partial, b, 0.0) for b in range(cuda.gridDim.x)))
+            ticket[0] = 0
