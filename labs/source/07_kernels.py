@@ -588,8 +588,7 @@ by_plan = statistics.median(shares(model, lambda: plan.clip_(1.0)))
 print(f"of a step, the median: {by_torch:.1%} by PyTorch, {by_plan:.1%} by the package")
 
 # %% [markdown]
-# Where this was written it was 7 % and 1 to 2 %. The clip grows with the number of parameters, the rest of the step with the
-# parameters and the batch. A report on a kernel of this kind, NVIDIA-NeMo/Automodel#3685, gives 0.6 % between the fastest and
+# The clip grows with the number of parameters, the rest of the step with the parameters and the batch. A report on a kernel of this kind, NVIDIA-NeMo/Automodel#3685, gives 0.6 % between the fastest and
 # the slowest way, end to end. These kernels are worth knowing for what they teach, which holds for every
 # operation that reads much and computes little: count the bytes, then the launches, then the meetings, and only then the
 # instructions.
