@@ -17,6 +17,7 @@ from gradlab.history import History as History
 from gradlab.history import Step as Step
 from gradlab.live import Controls as Controls
 from gradlab.live import explore as explore
+from gradlab.live import slide as slide
 from gradlab.predict import predict as predict
 from gradlab.predict import recall as recall
 from gradlab.recipe import Recipe as Recipe

@@ -34,6 +34,10 @@ class Batch(NamedTuple):
     targets: Tensor
     mask: Tensor
 
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on a device."""
+        return Batch(*(tensor.to(device) for tensor in self))
+
 
 def spell(number: int | str) -> str:
     """The text of one example: the digits, `=`, their words, a newline. `spell(407)` is `"407=four zero seven\\n"`."""

@@ -18,6 +18,8 @@ class Step(NamedTuple):
     - `update_ratio`: L2 norm of the update over that of the parameters before it
     - `tokens`: targets that the loss was averaged over
     - `seconds`: wall time of the update
+    - `loss_scale`: what the loss was multiplied by for the backward pass, 1 without loss scaling
+    - `skipped`: whether the scaler left the update out, because a gradient was NaN or infinite
 
     In the last step of a run that diverged, `loss` or a norm is NaN or infinite.
     """
@@ -34,11 +36,13 @@ class Step(NamedTuple):
     update_ratio: float
     tokens: int
     seconds: float
+    loss_scale: float = 1.0
+    skipped: bool = False
 
     @property
     def finite(self) -> bool:
-        """Whether loss, gradient and parameters are all finite."""
-        return math.isfinite(self.loss + self.norm_before + self.param_norm)
+        """Whether loss, gradient and parameters are all finite; a gradient that was left out need not be."""
+        return math.isfinite(self.loss + self.param_norm) and (self.skipped or math.isfinite(self.norm_before))
 
     def __str__(self) -> str:
         clipped = "YES" if self.clipped else "no"

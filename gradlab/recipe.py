@@ -11,16 +11,18 @@ from gradlab.clip import RULES
 from gradlab.model import ACTIVATIONS, INITS, NORMS
 from gradlab.schedule import SCHEDULES, lr_at
 
+AVERAGINGS = ("tokens", "micro_batches", "sum")
 ALLOWED = {
-    "optimizer": ("sgd", "adamw"), "schedule": SCHEDULES, "clip": tuple(RULES), "precision": ("fp32",), "norm": NORMS,
-    "activation": tuple(ACTIVATIONS), "init": INITS, "residual": (True, False), "qk_norm": (True, False),
+    "optimizer": ("sgd", "adamw"), "schedule": SCHEDULES, "clip": tuple(RULES), "averaging": AVERAGINGS,
+    "precision": ("fp32", "bf16", "fp16"), "loss_scaling": ("none", "static", "dynamic"), "unscale": (True, False),
+    "norm": NORMS, "activation": tuple(ACTIVATIONS), "init": INITS, "residual": (True, False), "qk_norm": (True, False),
 }
 AT_LEAST = {"seed": 0, "steps": 1, "batch_size": 1, "digits": 1, "warmup_steps": 0, "accumulation_steps": 1,
-            "d_model": 1, "n_layers": 1, "n_heads": 1}
+            "growth_interval": 1, "d_model": 1, "n_layers": 1, "n_heads": 1}
 # torch's CPU generator tells no more seeds apart; the rest keeps a slip of the finger from filling the memory.
 AT_MOST = {"seed": 2**32 - 1, "batch_size": 4096, "digits": 1000, "accumulation_steps": 4096, "d_model": 4096,
-           "n_layers": 256, "n_heads": 4096}
-ABOVE_ZERO = ("lr", "max_norm")
+           "n_layers": 256, "n_heads": 4096, "loss_scale": 2.0**126, "growth_interval": 2**31 - 1}
+ABOVE_ZERO = ("lr", "max_norm", "loss_scale", "loss_weight")
 OPTIONAL = ("max_norm",)
 VERSION = "g1"  # of the share string: the defaults below belong to it
 
@@ -31,7 +33,7 @@ class RecipeError(ValueError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that determines a run: data, model, optimizer, schedule and clipping. Frozen and comparable.
+    """Everything that determines a run: data, model, optimizer, schedule, clipping, precision. Frozen and comparable.
 
     The same recipe gives the same numbers to the bit on the same machine with the same number of threads.
     """
@@ -59,9 +61,22 @@ class Recipe:
     max_norm: float | None = 1.0
     """The threshold of the clipping rule; None for no clipping."""
     accumulation_steps: int = 1
-    """Micro-batches whose gradients make one update, averaged over all their targets."""
+    """Micro-batches whose gradients make one update."""
+    averaging: str = "tokens"
+    """How: `"tokens"` weights each micro-batch by its share of all targets, which is the gradient of one large batch;
+    `"micro_batches"` divides each mean loss by their number; `"sum"` divides by nothing."""
     precision: str = "fp32"
-    """The dtype of the forward pass."""
+    """The dtype of the forward pass: `"fp32"`, or `"bf16"` or `"fp16"` by autocast. Weights stay float32."""
+    loss_scaling: str = "none"
+    """What is done against gradients too small for the dtype: `"none"`, `"static"` or `"dynamic"`."""
+    loss_scale: float = 65536.0
+    """What the loss is multiplied by if it is scaled; the dynamic scale begins there."""
+    growth_interval: int = 2000
+    """Updates without overflow after which the dynamic scale doubles."""
+    unscale: bool = True
+    """Whether gradients are divided by the scale before they are clipped, or only by the optimizer's step."""
+    loss_weight: float = 1.0
+    """A factor of the loss, and so of every gradient."""
     d_model: int = 32
     """Width of the residual stream."""
     n_layers: int = 4
@@ -79,7 +94,7 @@ class Recipe:
     qk_norm: bool = False
     """Whether queries and keys are normalised, which bounds the attention logits."""
 
-    LIVE: ClassVar = ("lr", "max_norm", "clip", "batch_size", "accumulation_steps")
+    LIVE: ClassVar = ("lr", "max_norm", "clip", "batch_size", "accumulation_steps", "averaging", "loss_scale")
     """The fields that may change while a run trains."""
 
     def __post_init__(self):

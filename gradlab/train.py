@@ -11,6 +11,7 @@ from gradlab.data import CHARACTERS, NumberWords, longest
 from gradlab.history import Step
 from gradlab.model import Transformer, cross_entropy
 from gradlab.norms import global_norm
+from gradlab.precision import Precision
 from gradlab.recipe import Recipe
 
 MOMENTUM = 0.9  # of SGD
@@ -23,19 +24,21 @@ class Controls(Protocol):
     def read(self) -> dict: ...
 
 
-def train(recipe: Recipe, controls: Controls | None = None) -> Iterator[Step]:
+def train(recipe: Recipe, controls: Controls | None = None, device: torch.device | str = "cpu") -> Iterator[Step]:
     """Run a recipe: make its model, data and optimizer, and yield one `Step` per optimizer update.
 
     A generator: nothing happens before the first `next`, and whoever holds it may stop at any step. `controls` is read
     before each update. A run that turns non-finite yields the step that shows it and ends, without that update if it
-    was the loss or the gradient.
+    was the loss or the gradient; a gradient that overflowed under loss scaling costs one update, not the run.
+    First weights and batches are drawn on the CPU, so they are the same on every `device`.
     """
     if not torch.is_grad_enabled():
         raise RuntimeError("training needs gradients, and torch.no_grad() or inference_mode() is in force: leave it")
-    model = make_model(recipe)
+    model = make_model(recipe).to(device)
     optimizer = make_optimizer(recipe, model)
     groups = model.parameter_groups()
     data = NumberWords(recipe.seed ^ DATA_STREAM, recipe.digits, recipe.batch_size)
+    precision = Precision(recipe, device)
     rule, steered = make_rule(recipe), {}
     weights = [parameter.detach().flatten() for parameter in model.parameters()]  # views: they follow the updates
     before = torch.cat(weights)
@@ -46,31 +49,49 @@ def train(recipe: Recipe, controls: Controls | None = None) -> Iterator[Step]:
         if controls is not None and (changes := controls.read()) != steered:
             recipe, steered = recipe.steer(changes), changes
             rule, data.batch_size = make_rule(recipe), recipe.batch_size
+            precision.steer(recipe)
 
         optimizer.zero_grad()
-        batches = [next(data) for _ in range(recipe.accumulation_steps)]
+        batches = [next(data).to(device) for _ in range(recipe.accumulation_steps)]
         targets = [int(batch.mask.sum()) for batch in batches]
-        loss = 0.0
-        for batch, count in zip(batches, targets, strict=True):
-            # Weighted by its share of all targets: a mean of the micro-batches' means would be another gradient.
-            micro = cross_entropy(model(batch.inputs), batch.targets) * (count / sum(targets))
-            micro.backward()
-            loss += micro.item()
+        loss, loss_scale = 0.0, precision.loss_scale
+        for batch, count, share in zip(batches, targets, shares(recipe.averaging, targets), strict=True):
+            with precision.autocast():
+                micro = cross_entropy(model(batch.inputs), batch.targets)
+            precision.scale(micro * (share * recipe.loss_weight)).backward()
+            loss += micro.item() * count / sum(targets)
 
+        precision.unscale_(optimizer)
         clip = rule(groups)
 
         optimizer.param_groups[0]["lr"] = lr = recipe.lr_at(step)
-        if clip.finite:
-            optimizer.step()
+        skipped = precision.step(optimizer, clip.finite)
 
         after = torch.cat(weights)
         after_norm, update_ratio = global_norm([after]), global_norm([after - before]) / before_norm
         before, before_norm = after, after_norm
         yield (measured := Step(
             step, loss, lr, rule.max_norm, clip.norm_before, clip.norm_after, clip.coefficient, clip.clipped,
-            after_norm, update_ratio, sum(targets), time.perf_counter() - began))
+            after_norm, update_ratio, sum(targets), time.perf_counter() - began,
+            loss_scale, skipped))
         if not measured.finite:
             return
+
+
+def shares(averaging: str, targets: list[int]) -> list[float]:
+    """What the mean loss of each micro-batch is multiplied by; see `Recipe.averaging`.
+
+    `targets` counts those of each micro-batch. Weighted by tokens, the sum of the weighted losses has the gradient of
+    one large batch. A mean of the micro-batches' means has another one, unless they all have as many targets.
+    """
+    match averaging:
+        case "tokens":
+            return [count / sum(targets) for count in targets]
+        case "micro_batches":
+            return [1 / len(targets)] * len(targets)
+        case "sum":
+            return [1.0] * len(targets)
+    raise ValueError(f"averaging must be 'tokens', 'micro_batches' or 'sum', got {averaging!r}")
 
 
 def make_model(recipe: Recipe) -> Transformer:
@@ -83,10 +104,13 @@ def make_model(recipe: Recipe) -> Transformer:
 
 def make_optimizer(recipe: Recipe, model: Transformer) -> torch.optim.Optimizer:
     """The optimizer of a recipe over all parameters, as one group."""
-    # fused: the same arithmetic in one loop over each tensor; a third (SGD) or a sixth (AdamW) of the time.
+    # fused: the same arithmetic in one loop over each tensor; a third (SGD) or a sixth (AdamW) of the time. Not under a
+    # scaler: torch calls a fused optimizer even where it skips the update, and if that is the first one, SGD's momentum
+    # begins with whatever the memory held.
+    fused = recipe.loss_scaling == "none"
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=MOMENTUM, fused=True)
-    return torch.optim.AdamW(model.parameters(), lr=recipe.lr, fused=True)
+        return torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=MOMENTUM, fused=fused)
+    return torch.optim.AdamW(model.parameters(), lr=recipe.lr, fused=fused)
 
 
 def make_rule(recipe: Recipe) -> ClippingRule:

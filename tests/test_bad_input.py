@@ -61,7 +61,7 @@ TABLE = {
     "half a step": (lambda: Recipe(steps=1.5), ["steps must be a whole number", "1.5"]),
     "an unknown optimizer": (lambda: Recipe(optimizer="adam"), ["optimizer must be one of", "'adamw'", "got 'adam'"]),
     "an unknown schedule": (lambda: Recipe(schedule="step"), ["schedule must be one of", "'cosine'"]),
-    "a precision of later labs": (lambda: Recipe(precision="fp16"), ["precision must be one of 'fp32'", "'fp16'"]),
+    "an unknown precision": (lambda: Recipe(precision="fp8"), ["one of 'fp32', 'bf16', 'fp16'", "'fp8'"]),
     "heads that do not divide the width": (lambda: Recipe(n_heads=5), ["multiple of n_heads", "d_model=32, n_heads=5"]),
     "yes for True": (lambda: Recipe(residual="yes"), ["residual must be one of True, False", "'yes'"]),
     "a seed below zero": (lambda: Recipe(seed=-1), ["seed must be at least 0", "-1"]),

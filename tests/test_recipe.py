@@ -17,6 +17,9 @@ recipes = st.builds(
     warmup_steps=st.integers(0, 1000), warmup_init_lr=st.floats(0, 1),
     schedule=st.sampled_from(Recipe.allowed("schedule")), clip=st.sampled_from(Recipe.allowed("clip")),
     max_norm=st.none() | numbers, accumulation_steps=st.integers(1, 64),
+    averaging=st.sampled_from(Recipe.allowed("averaging")), precision=st.sampled_from(Recipe.allowed("precision")),
+    loss_scaling=st.sampled_from(Recipe.allowed("loss_scaling")), loss_scale=numbers, loss_weight=numbers,
+    growth_interval=st.integers(1, 2**31 - 1), unscale=st.booleans(),
     d_model=st.sampled_from([8, 16, 64]), n_layers=st.integers(1, 48), n_heads=st.sampled_from([1, 2, 8]),
     norm=st.sampled_from(Recipe.allowed("norm")), activation=st.sampled_from(Recipe.allowed("activation")),
     init=st.sampled_from(Recipe.allowed("init")), residual=st.booleans(), qk_norm=st.booleans())
@@ -78,7 +81,9 @@ WRONG = {
     "lr": [0, -0.1, math.nan, math.inf, "0.1", None, True], "max_norm": [0, -1.0, math.nan, math.inf, "off", False],
     "steps": [0, -5, 1.5, None, True], "seed": [-1, 2**32, 0.5], "batch_size": [0, 2.0], "digits": [0],
     "optimizer": ["adam", None, 1], "schedule": ["step"], "warmup_steps": [-1], "warmup_init_lr": [-0.1, math.inf],
-    "clip": ["norm", None], "accumulation_steps": [0], "precision": ["fp16"], "d_model": [0], "n_layers": [0],
+    "clip": ["norm", None], "accumulation_steps": [0], "precision": ["fp8"], "averaging": ["mean"],
+    "loss_scaling": [True], "loss_scale": [0, -1, math.inf, 2.0**127], "growth_interval": [0, 2**31],
+    "loss_weight": [0], "unscale": [1, None], "d_model": [0], "n_layers": [0],
     "n_heads": [0, 5], "norm": [None, "middle"], "activation": ["swish"], "init": ["kaiming"], "residual": [1, "yes"],
     "qk_norm": [0, None],
 }

@@ -10,7 +10,7 @@ import torch
 from gradlab import History, Recipe, RecipeError, train
 from gradlab.data import NumberWords
 from gradlab.model import cross_entropy
-from gradlab.train import DATA_STREAM, MOMENTUM, make_model
+from gradlab.train import DATA_STREAM, MOMENTUM, make_model, shares
 
 SMALL = Recipe(steps=12, n_layers=1, d_model=16, n_heads=2, batch_size=4)
 
@@ -28,11 +28,12 @@ class Knobs:
 
 
 def columns(history):
-    return np.array([step[:-1] for step in history])  # all but the seconds
+    return np.array([step._replace(seconds=0.0) for step in history])
 
 
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adamw", "lr": 0.01}, {"clip": "value", "max_norm": 0.05},
-                                     {"clip": "per_group"}, {"accumulation_steps": 3}, {"warmup_steps": 5}])
+                                     {"clip": "per_group"}, {"accumulation_steps": 3}, {"warmup_steps": 5},
+                                     {"precision": "bf16"}, {"loss_scaling": "dynamic", "growth_interval": 3}])
 def test_the_same_recipe_gives_the_same_numbers_to_the_bit(changes):
     recipe = SMALL.replace(**changes)
     torch.manual_seed(1)
@@ -98,7 +99,24 @@ def test_accumulated_micro_batches_are_one_large_batch_whatever_their_lengths():
     small = first(SMALL.replace(batch_size=3, accumulation_steps=4, max_norm=None))
     large = first(SMALL.replace(batch_size=12, max_norm=None))
     assert small.tokens == large.tokens
-    assert small[1:] == pytest.approx(large[1:-1] + (small.seconds,), rel=1e-4)
+    assert small == pytest.approx(large._replace(seconds=small.seconds), rel=1e-4)
+
+
+@pytest.mark.parametrize("averaging, factor", [("tokens", 1.0), ("micro_batches", 1.0), ("sum", 4.0)])
+def test_only_a_sum_is_as_many_times_longer_as_there_are_micro_batches(averaging, factor):
+    averaged = SMALL.replace(batch_size=3, accumulation_steps=4, max_norm=None)
+    right, other = (next(train(recipe)) for recipe in (averaged, averaged.replace(averaging=averaging)))
+    assert other.loss == right.loss  # it is told per target, whatever the gradients are
+    assert other.norm_before == pytest.approx(factor * right.norm_before, rel=0.1)
+    assert (other.norm_before == right.norm_before) == (averaging == "tokens")
+
+
+def test_shares_add_up_to_one_and_a_sum_to_the_number_of_micro_batches():
+    assert shares("tokens", [10, 100]) == [10 / 110, 100 / 110]
+    assert shares("micro_batches", [10, 100]) == [0.5, 0.5]
+    assert shares("sum", [10, 100]) == [1.0, 1.0]
+    with pytest.raises(ValueError, match="'mean'"):
+        shares("mean", [10])
 
 
 def test_the_loss_falls_and_the_default_recipe_trains_well():

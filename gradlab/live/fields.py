@@ -13,7 +13,9 @@ WORDS = {
     "lr": "learning rate", "max_norm": "clipping threshold", "clip": "clipping rule", "batch_size": "batch size",
     "accumulation_steps": "accumulation", "warmup_steps": "warmup", "warmup_init_lr": "warmup starts at",
     "steps": "steps", "seed": "seed", "digits": "digits", "optimizer": "optimizer", "schedule": "schedule",
-    "precision": "precision", "d_model": "width", "n_layers": "layers", "n_heads": "heads", "norm": "norm placement",
+    "averaging": "averaging", "precision": "precision", "loss_scaling": "loss scaling", "loss_scale": "loss scale",
+    "growth_interval": "scale doubles after", "unscale": "unscale before clip", "loss_weight": "loss weight",
+    "d_model": "width", "n_layers": "layers", "n_heads": "heads", "norm": "norm placement",
     "activation": "activation", "init": "initialisation", "residual": "residual", "qk_norm": "query-key norm",
 }
 
@@ -26,6 +28,9 @@ TICKS = {
     "warmup_steps": (0, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500),
     "steps": (25, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000),
     "seed": tuple(range(10)),
+    "loss_scale": tuple(2.0**power for power in range(25)),
+    "growth_interval": (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+    "loss_weight": tuple(10.0**power for power in range(-9, 4)),
     "digits": (1, 2, 3, 4, 5, 6),
     "d_model": (16, 32, 48, 64, 96, 128),
     "n_layers": (1, 2, 3, 4, 6, 8, 12, 16, 24),

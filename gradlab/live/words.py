@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .fields import WORDS
 
+NAMED = ("clip", "averaging", "loss_scaling")  # their values say little without the field's name
 OPTIMIZERS = {"sgd": "SGD", "adamw": "AdamW"}
 
 
@@ -33,7 +34,7 @@ def label(recipe, base, steered=()):
         value = getattr(recipe, field, None)
         if field in ("lr", "max_norm") or (value == getattr(base, field, None) and field not in steered):
             continue
-        shown = value if isinstance(value, str) and field != "clip" else f"{WORDS[field]} {_say(value)}"
+        shown = value if isinstance(value, str) and field not in NAMED else f"{WORDS[field]} {_say(value)}"
         parts.append(f"{shown}{mark(field)}")
     return ", ".join(parts)
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_file_is_in_the_script_once():
-    assert sorted(page.FILES) == sorted(path.name for path in page.HERE.glob("*.js"))
+    assert {*page.FILES, *page.SLIDE_FILES} == {path.name for path in page.HERE.glob("*.js")}
     for name in page.FILES:
         assert page.SCRIPT.count((page.HERE / name).read_text("utf-8")) == 1
         assert len(re.findall(rf"^// -+ {re.escape(name)} -+$", page.SCRIPT, re.MULTILINE)) == 1
@@ -30,7 +30,7 @@ def test_the_script_is_one_module_with_one_export_at_its_end():
     assert "export default" in (page.HERE / page.FILES[-1]).read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", page.FILES)
+@pytest.mark.parametrize("name", sorted({*page.FILES, *page.SLIDE_FILES}))
 def test_a_file_begins_with_what_it_is_and_is_short(name):
     text = (page.HERE / name).read_text("utf-8")
     assert text.startswith("// ") and "Takes " in text[:400]

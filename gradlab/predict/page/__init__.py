@@ -9,8 +9,8 @@ from gradlab.live import page as live
 HERE = pathlib.Path(__file__).parent
 
 # In this order they are one JavaScript module: a file takes what it needs from those before it, without imports.
-SHARED = ("numbers.js", "axis.js", "controls.js", "kernel.js")  # of the live panel
-FILES = ("words.js", "page.js", "options.js", "number.js", "frame.js", "stroke.js", "sketch.js", "render.js")
+SHARED = ("numbers.js", "axis.js", "controls.js", "kernel.js", "surroundings.js")  # of the live panel
+FILES = ("words.js", "options.js", "number.js", "frame.js", "stroke.js", "sketch.js", "render.js")
 
 
 def _joined(paths):

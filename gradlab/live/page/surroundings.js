@@ -1,4 +1,4 @@
-// What surrounds a question: the theme, the width, JupyterLab's keys. Takes nothing from other files.
+// What surrounds a view: the theme, the width, JupyterLab's keys. Takes nothing from other files.
 
 // Says in data-theme whether the ground is dark and in data-narrow whether the place is narrow; gives what ends it.
 function followPage(root, resized) {
@@ -32,7 +32,7 @@ function followPage(root, resized) {
   };
 }
 
-// JupyterLab listens at the document, before the question: in its command mode it would take arrow keys and letters for
+// JupyterLab listens at the document, before the view: in its command mode it would take arrow keys and letters for
 // itself. So all keys end here, except those with Ctrl or Cmd (save, copy); press: called with them.
 function keepKeys(root, press) {
   const keys = event => {
