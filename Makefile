@@ -12,6 +12,9 @@ READY := .venv/ready-$(TORCH)-$(firstword $(shell printf '%s' '$(CURDIR)' | cksu
 # Beside it the compilers that the kernels for GPUs are checked with: 600 MB, so only the tests ask for them.
 COMPILERS := $(if $(filter Linux,$(shell uname -s)),$(subst ready,compilers,$(READY)))
 PYTEST := $(PY) -m pytest
+JOBS ?= 2
+# Tests of one file may share what is expensive to make, and a notebook's cells a kernel: files are not split.
+SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120
 COV := --cov=gradlab --cov-config=pyproject.toml
 LAB_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)  # Jupyter refuses root otherwise: containers
@@ -23,7 +26,7 @@ title = @printf '\n== %s ==\n' '$(1)'
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables: PYTHON=python3.12  TORCH=auto|cpu|cuda  TORCH_INDEX=URL  LAB_ARGS='--port 9999'"
+	@echo "  variables: PYTHON=python3.12  TORCH=auto|cpu|cuda  TORCH_INDEX=URL  JOBS=2  LAB_ARGS='--port 9999'"
 
 venv: $(READY)  ## make the environment in .venv
 
@@ -61,11 +64,11 @@ test: lint $(if $(BROWSER),,no-browser) test-code test-labs $(if $(BROWSER),test
 test-code: $(READY) $(COMPILERS)  ## the unit tests
 	$(call title,unit tests)
 	@rm -f .coverage .coverage.*
-	$(PYTEST) tests --ignore=tests/bench -m "not browser" $(COV) --cov-report= --cov-fail-under=0
+	$(PYTEST) tests --ignore=tests/bench -m "not browser" $(SIDE_BY_SIDE) $(COV) --cov-report= --cov-fail-under=0
 
 test-labs: $(READY)
 	$(call title,notebooks: every stored output again)
-	$(PYTEST) $(NBVAL) labs/*.ipynb labs/solutions/*.ipynb $(COV) --cov-append
+	$(PYTEST) $(NBVAL) $(SIDE_BY_SIDE) labs/*.ipynb labs/solutions/*.ipynb $(COV) --cov-append
 
 # -rP shows what passing tests print: the latency from key press to drawn point
 test-browser: $(READY)  ## JupyterLab in Chromium

@@ -1,5 +1,7 @@
 """The warp operations lent to Numba's simulator do what a GPU's do."""
 
+import time
+
 import numpy as np
 import pytest
 from kernel_backends import missing
@@ -60,3 +62,11 @@ def test_a_misaligned_vector_access_fails_as_on_a_gpu():
     assert len(twins.ld_f32x4(x.ctypes.data + aligned)) == 4
     with pytest.raises(ValueError, match="misaligned"):
         twins.ld_f32x4(x.ctypes.data + aligned + 4)
+
+
+def test_a_thread_that_leaves_a_device_function_leaves_it_to_the_others():
+    elsewhere = {"cuda": cuda, "time": time}  # the globals of another file than the kernel's
+    exec("def late(t):\n    if t >= 32: time.sleep(0.05)  # the first warp has returned by now\n"
+         "    return cuda.threadIdx.x", elsewhere)
+    assert run(cuda.jit(device=True)(elsewhere["late"]), 64) == list(range(64))
+    assert elsewhere["cuda"] is cuda

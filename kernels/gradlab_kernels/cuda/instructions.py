@@ -9,10 +9,11 @@ SIMULATED = bool(config.ENABLE_CUDASIM)
 before_sm_80 = False  # set before the first kernel is compiled
 
 if SIMULATED:
+    from . import swapping, warps
     from . import twins as _names
-    from .warps import install
 
-    install()
+    warps.install()
+    swapping.install()
 else:
     from numba.cuda.extending import intrinsic
 
