@@ -1,5 +1,6 @@
 """The processor's kernels, compiled by Numba when this is first imported and used, and kept on disk."""
 
+import functools
 from pathlib import Path
 
 from numba import njit
@@ -32,3 +33,42 @@ def _keeps() -> bool:
 
 _forget_what_is_stale()
 KEEP = _keeps()
+
+
+class Forgiving:
+    """A cache of Numba's in which a file that cannot be read or written is none, instead of the end of every call.
+
+    Half a file remains where the machine or its disk gave out while it was written.
+    """
+
+    def __init__(self, cache):
+        self._cache = cache
+
+    def __getattr__(self, name):
+        return getattr(self._cache, name)
+
+    def load_overload(self, signature, target_context):
+        try:
+            return self._cache.load_overload(signature, target_context)
+        except Exception:  # a pickle that is not one may raise whatever it likes
+            self._try(self._cache.flush)
+            return None
+
+    def save_overload(self, signature, data):
+        self._try(self._cache.save_overload, signature, data)
+
+    @staticmethod
+    def _try(work, *arguments):
+        try:
+            work(*arguments)
+        except OSError:  # a full disk, say: this process has what it compiled, the next one compiles again
+            pass
+
+
+def kept(function=None, **options):
+    """`numba.njit`, and what is compiled is kept on disk where that is possible."""
+    if function is None:
+        return functools.partial(kept, **options)
+    compiled = njit(cache=KEEP, **options)(function)
+    compiled._cache = Forgiving(compiled._cache)
+    return compiled

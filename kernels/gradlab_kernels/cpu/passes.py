@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from ..layout import ADDRESS, COUNT, F64, KIND
-from . import KEEP
+from . import kept
 from .elements import clamp, scale, sum_of_squares
 
 PIECE = 1 << 15
@@ -66,7 +66,7 @@ def norm_of(table, sums):
     return np.sqrt(total), extreme
 
 
-@njit(cache=KEEP)
+@kept
 def measure(table, norms, exact):
     """Fill `norms` with each gradient's; what `norm_of` tells."""
     sum_each(table, norms, exact)
@@ -75,19 +75,19 @@ def measure(table, norms, exact):
     return told
 
 
-@njit(cache=KEEP, parallel=True)
+@kept(parallel=True)
 def _partial_sums(table, owners, partial, exact):
     for k in prange(partial.size):
         address, count = _place(table, owners[k, 0], owners[k, 1])
         partial[k] = sum_of_squares(address, count, table[owners[k, 0], KIND], exact)
 
 
-@njit(cache=KEEP)
+@kept
 def _list_pieces(table):
     return _owners(table)
 
 
-@njit(cache=KEEP)
+@kept
 def _collect(table, owners, partial, norms):
     norms[:] = 0.0
     for k in range(partial.size):  # not in a parallel function: Numba would split the sum by thread
@@ -105,7 +105,7 @@ def measure_with_threads(table, norms, exact):
     return _collect(table, owners, partial, norms)
 
 
-@njit(cache=KEEP)
+@kept
 def scale_all(table, factor):
     """Multiply every gradient in place, the last first: the measuring has just left that in the cache."""
     for t in range(len(table) - 1, -1, -1):
@@ -114,7 +114,7 @@ def scale_all(table, factor):
             scale(address, count, table[t, KIND], factor)
 
 
-@njit(cache=KEEP, parallel=True)
+@kept(parallel=True)
 def _scale_pieces(table, owners, factor):
     for k in prange(len(owners)):
         last = len(owners) - 1 - k
@@ -127,7 +127,7 @@ def scale_with_threads(table, factor):
     _scale_pieces(table, _list_pieces(table), factor)
 
 
-@njit(cache=KEEP, parallel=True)
+@kept(parallel=True)
 def _clamp_pieces(table, owners, limit, changed):
     for k in prange(len(owners)):
         address, count = _place(table, owners[k, 0], owners[k, 1])
@@ -142,7 +142,7 @@ def clamp_with_threads(table, limit):
     return bool(changed.any())
 
 
-@njit(cache=KEEP)
+@kept
 def clamp_all(table, limit):
     """Clamp every gradient to ±limit in place; whether that changed any."""
     changed = False

@@ -5,11 +5,11 @@ step by step, in the same order and to the same bits; whatever is not small, fin
 """
 
 import numpy as np
-from numba import carray, njit
+from numba import carray
 
 from ..intrinsics import i64_pointer
 from ..layout import DEVICE, DEVICES
-from . import KEEP
+from . import kept
 from .engine import as_tensor, tell_autograd
 from .passes import THREADS_FROM, norm_of, scale_all, sum_each
 from .table import MOVED, SHARED, exchange_function, read
@@ -19,7 +19,7 @@ __all__ = ["MOVED", "SHARED", "as_tensor", "clip_", "exchange_function", "read",
 _PROCESSOR = DEVICES["cpu"]
 
 
-@njit(cache=KEEP, error_model="numpy")
+@kept(error_model="numpy")
 def clip_(function, owners, gradient, plain, table, rows, tensors, max_norm, eps, exact, hold):
     """(whether it is done, whether any gradient is float64, norm, coefficient).
 

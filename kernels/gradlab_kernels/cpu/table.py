@@ -15,7 +15,7 @@ from numba import carray, njit
 
 from ..intrinsics import append, describe, get_attribute, i64_pointer, item, release, type_of, word
 from ..layout import ADDRESS, BF16, COUNT, DEVICE, F16, F32, F64, KIND
-from . import KEEP
+from . import kept
 
 SAME, MOVED, OTHER, SHARED = range(4)  # what `read` finds; OTHER: of another dtype or kind, with gaps, on two devices
 
@@ -88,7 +88,7 @@ def _read_one(function, thing, plain, row, description):
     return MOVED
 
 
-@njit(cache=KEEP)
+@kept
 def read(function, owners, gradient, plain, table, tensors):
     """Bring a table up to date with tensors; (what was found, rows, elements, whether any is float64).
 
