@@ -51,11 +51,17 @@ def copies(given_parameters):
 
 
 def ulp(tensor):
-    return torch.finfo(tensor.dtype).eps * tensor.double().abs() + torch.finfo(tensor.dtype).tiny
+    # In float64 the coefficients may differ too: the squares are added in another order.
+    eps = torch.finfo(tensor.dtype).eps * (4 if tensor.dtype == torch.float64 else 1)
+    return eps * tensor.double().abs() + torch.finfo(tensor.dtype).tiny
+
+
+# At the norm itself its last bit decides whether anything is clipped.
+shares = st.floats(0.01, 2).filter(lambda share: abs(share - 1) > 1e-9)
 
 
 @every_rule
-@given(given_parameters=parameters(), share=st.floats(0.01, 2))
+@given(given_parameters=parameters(), share=shares)
 def test_both_clip_to_the_same_gradients(both, rule, given_parameters, share):
     threshold = max(share * norms.global_norm(gradients(given_parameters)), 1e-30)
 
