@@ -1,8 +1,10 @@
 """gradlab: break and mend the training of a real transformer, live."""
 
 from gradlab import cases as cases
+from gradlab import depth as depth
 from gradlab import exercises as exercises
 from gradlab import ledger as ledger
+from gradlab import magnitudes as magnitudes
 from gradlab import pitfalls as pitfalls
 from gradlab import plot as plot
 from gradlab.check import check as check

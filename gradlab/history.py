@@ -13,7 +13,8 @@ class Step(NamedTuple):
     - `step`: number of the update, counted from 0
     - `loss`: mean over the update's targets before the update, nats
     - `lr`, `max_norm`: the learning rate and the clipping threshold in force; `max_norm` is inf without clipping
-    - `norm_before`, `norm_after`, `coefficient`, `clipped`: see `gradlab.clip.ClipResult`
+    - `norm_before`, `norm_after`, `coefficient`, `clipped`: see `gradlab.clip.ClipResult`; the norms are
+      `loss_scale` times the true ones if the recipe clips before it unscales
     - `param_norm`: L2 norm of all parameters after the update
     - `update_ratio`: L2 norm of the update over that of the parameters before it
     - `tokens`: targets that the loss was averaged over

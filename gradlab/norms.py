@@ -55,6 +55,11 @@ def scale_(parameters: list[Tensor], norm: float, max_norm: float) -> float:
     return max_norm / norm
 
 
+def prepare() -> None:
+    """Do now what the first norm would wait for: import Numba and compile. Of the second call on nothing happens."""
+    _kernels()
+
+
 @functools.cache
 def _kernels():
     """gradlab_kernels, None where it or Numba is not installed, does not work, or is not wanted."""

@@ -55,7 +55,8 @@ class Recipe:
     warmup_init_lr: float = 0.0
     """Where the ramp comes from; the first update is already one stride above it."""
     schedule: str = "constant"
-    """What the learning rate does after the warmup: `"constant"`, `"cosine"` or `"linear"`, the latter two to 0."""
+    """What the learning rate does after the warmup: `"constant"`, `"cosine"`, `"linear"`, `"noam"` or `"wsd"`; see
+    `gradlab.schedule`."""
     clip: str = "global_norm"
     """The clipping rule: `"global_norm"`, `"value"` or `"per_group"`, with `max_norm` as its threshold."""
     max_norm: float | None = 1.0

@@ -88,8 +88,8 @@ def total(counts) -> COUNT:
     return tuple(map(sum, zip(*counts, strict=True)))
 
 
-def cell(count: COUNT | None) -> str:
-    return "" if count is None else f"{count[0]} of {count[1]}"
+def cell(count: COUNT | tuple[()] | None) -> str:
+    return f"{count[0]} of {count[1]}" if count else ""
 
 
 def main(arguments: Sequence[str] | None = None, path: Path = PAGE) -> int:

@@ -15,16 +15,22 @@ import difflib
 
 from gradlab.cases import (
     clipping_was_on,
+    every_third_update,
     four_times_the_work,
     frozen,
+    it_looked_converged,
+    loss_stays,
     nothing_to_clip,
+    one_bad_batch,
+    warmup_cut_short,
     wasted_first_step,
 )
 from gradlab.cases.case import Case as Case
 from gradlab.cases.log import Log as Log
 
 _CASES = {module.CASE.name: module.CASE
-          for module in (clipping_was_on, frozen, nothing_to_clip, four_times_the_work, wasted_first_step)}
+          for module in (clipping_was_on, frozen, nothing_to_clip, four_times_the_work, wasted_first_step,
+                         warmup_cut_short, every_third_update, it_looked_converged, one_bad_batch, loss_stays)}
 
 
 class UnknownCaseError(KeyError):

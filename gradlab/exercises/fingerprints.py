@@ -58,7 +58,7 @@ def match(mine: Sequence[Trial], right: Sequence[Trial], wrong: Sequence[tuple[A
     `wrong` holds programs with an `id`, or a `variant` where that is None, each with its trials on the same fixtures.
     A program that agrees with the learner on all fixtures explains them. Otherwise two mistakes may have been made at
     once. Then the programs count that agree on the first fixture that is wrong, and if there are none, those that share
-    one wrong part of its result; the ones that agree on most fixtures decide, if they have one id.
+    one wrong part of its result; the ones that agree on most fixtures decide, if they are one mistake.
     """
     for program, trials in wrong:
         if all(map(agree, mine, trials)):
@@ -73,7 +73,7 @@ def match(mine: Sequence[Trial], right: Sequence[Trial], wrong: Sequence[tuple[A
         most = max((count for count, _ in shared), default=0)
         best = [program for count, program in shared if count == most]
         if best:
-            return best[0] if len({program.id or program.variant for program in best}) == 1 else None
+            return best[0] if len({(program.id, program.variant) for program in best}) == 1 else None
     return None
 
 

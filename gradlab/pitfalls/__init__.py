@@ -11,6 +11,7 @@ import difflib
 from gradlab.pitfalls.accumulation import ACCUMULATION
 from gradlab.pitfalls.clip_sets import CLIP_SETS
 from gradlab.pitfalls.clipping import CLIPPING
+from gradlab.pitfalls.depth import DEPTH
 from gradlab.pitfalls.kernels import KERNELS
 from gradlab.pitfalls.limit import LIMIT
 from gradlab.pitfalls.mixed_precision import MIXED_PRECISION
@@ -19,7 +20,7 @@ from gradlab.pitfalls.pitfall import Pitfall as Pitfall
 from gradlab.pitfalls.schedules import SCHEDULES
 
 CATALOGUE: tuple[Pitfall, ...] = (
-    *ORDER, *ACCUMULATION, *MIXED_PRECISION, *CLIP_SETS, *CLIPPING, *LIMIT, *SCHEDULES, *KERNELS)
+    *ORDER, *ACCUMULATION, *MIXED_PRECISION, *CLIP_SETS, *CLIPPING, *LIMIT, *SCHEDULES, *DEPTH, *KERNELS)
 
 _BY_ID = {pitfall.id: pitfall for pitfall in CATALOGUE}
 

@@ -11,7 +11,7 @@ ACCUMULATION = (
         section=SECTION,
         belief="Clipping each micro-batch is the same as clipping the window.",
         happens="After each backward pass the whole running sum is clipped, so early micro-batches shrink again and "
-                "again: four similar ones counted .024, .040, .074 and .134 instead of .081 each, and the update had "
+                "again: four of one length counted .024, .040, .074 and .134 instead of .081 each, and the update had "
                 "cosine 0.83 to the right one. Clipped each alone, the four meet the limit singly and their sum does "
                 "not.",
         told_by=("order", "value"),
@@ -108,6 +108,8 @@ ACCUMULATION = (
                        "next began, so its first window summed {total} and divided by {k}.",
             "never-used": "The last {r} {r:micro-batch|micro-batches}, fewer than a window of {k}, never reached an "
                           "update.",
+            "unclipped": "The short window of step {i} went past the clip: its gradient has norm {norm}, and the limit "
+                         "is {max_norm}.",
         },
         experiment="Print the number of backward passes before each step over two epochs.",
         threads=("huggingface/transformers#39659", "Lightning-AI/pytorch-lightning#19987", "jingyaogong/minimind#749"),
@@ -138,5 +140,62 @@ ACCUMULATION = (
         threads=("pytorch/pytorch#96136", "m2lines/Samudra#572"),
         lab="03_accumulation",
         level="info",
+    ),
+    Pitfall(
+        id="wrong-noise-scale",
+        name="A noise scale from the wrong parts",
+        section=SECTION,
+        belief="The noise scale can be read off two gradient norms in whatever way they are divided.",
+        happens="A squared norm is signal + noise / batch size. On a linear model whose noise scale was 137 by exact "
+                "count, 200 pairs of squared norms gave it within 3 % when signal and noise were averaged first and "
+                "divided last; the mean of the single ratios was off by more than 30 % on at least one of 3 seeds.",
+        told_by=("value",),
+        told_apart="The number is what the same norms give when one part is taken wrongly: the norm for its square, "
+                   "the sizes exchanged, the noise left in the signal, a mean of ratios. A check stays silent for any "
+                   "order of the arithmetic that gives the ratio of the two means.",
+        messages={
+            "": "You got {yours} for a noise scale of {true}.",
+            "mean-of-ratios": "You got {yours}: the mean of {n} single estimates, which run from {lowest} to "
+                              "{highest}. Where the signal of an update is nearly 0, its ratio is anything; signal and "
+                              "noise by themselves are right on average, and give {true}.",
+            "one-update": "You got {yours} from a single one of {n} updates; single estimates run from {lowest} to "
+                          "{highest}.",
+            "updates-picked": "You got {yours}: updates whose own signal is not above 0 were left out or set to 0. "
+                              "They are as low by chance as others are too high, and only together are they right on "
+                              "average: all {n} give {true}.",
+            "given-up": "You got {yours}, because of an update whose own signal is not above 0. A single one may be; "
+                        "it is the mean over all {n} that has to be above 0, and then the noise scale is {true}.",
+            "sign-dropped": "You got {yours}: the estimate of the signal is {signal}, and its sign was dropped. A "
+                            "squared length below 0 says that there is too much noise to see it.",
+            "not-squared": "You got {yours}: norms went in as they are, and it is squared norms that are signal + "
+                           "noise / B.",
+            "square-of-mean": "You got {yours}: the norms were averaged and then squared. The mean of the squares is "
+                              "larger than the square of the mean; with it the same norms give {true}.",
+            "sizes-swapped": "You got {yours}: the batch sizes {b} and {big} went to the wrong norms. The micro-batch, "
+                             "{b}, has the longer gradient, because it is noisier.",
+            "window-as-signal": "You got {yours}: you divided by the squared norm of the window's gradient, {large}. "
+                                "That holds the signal and the noise of {big} examples; the signal alone is {signal}.",
+            "micro-batch-as-signal": "You got {yours}: you divided by the squared norm of the micro-batch's gradient, "
+                                     "{small}. That holds the signal and the noise of {b} examples; the signal alone "
+                                     "is {signal}.",
+            "window-without-noise": "You got {yours}: the noise was taken as {b} times the difference of the squared "
+                                    "norms, as if the window of {big} had none; it has {b} / {big} of the "
+                                    "micro-batch's.",
+            "upside-down": "You got {yours}, which is signal over noise; a batch size is noise over signal, here "
+                           "{true}.",
+            "sign": "You got {yours}: a batch size below 0. The squared norm of the micro-batch is {small} on average, "
+                    "that of the window {large}, and noise is what makes the first one larger.",
+            "noise-only": "You returned {yours}, the noise itself; the noise scale is how many times larger than the "
+                          "signal it is, here {true}.",
+            "signal-only": "You returned {yours}, the signal itself; the noise scale is how many times larger the "
+                           "noise is, here {true}.",
+            "below-zero": "You got {yours}: the estimate of the signal is {signal}, and a squared length below 0 says "
+                          "that there is too much noise to see it.",
+        },
+        experiment="Choose a signal and a noise, compute signal + noise / B for both batch sizes, and put these in as "
+                   "squared norms.",
+        threads=("paiml/entrenar#125",),
+        lab="03_accumulation",
+        level=None,
     ),
 )

@@ -129,4 +129,115 @@ MIXED_PRECISION = (
         lab="04_mixed_precision",
         level="warn",
     ),
+    Pitfall(
+        id="forward-outside-autocast",
+        name="A forward pass outside autocast",
+        section=SECTION,
+        belief="A scaler is mixed precision; or whatever is computed near the autocast block runs in its dtype.",
+        happens="Only what runs inside the block is computed in 16 bits. The rest stays float32, with a loss scale "
+                "that has nothing to do and 4 bytes for each activation that is kept. Nothing fails.",
+        told_by=("value",),
+        told_apart="Autocast is off, or has another dtype, while the loss function runs. A check stays silent for "
+                   "backward passes inside the block, which change nothing, and for parts that are switched to float32 "
+                   "on purpose.",
+        messages={
+            "": "Autocast was off in {n_off} of {n} forward {n:pass|passes}: they ran in float32.",
+            "dtype": "Autocast ran your forward pass in {dtype}; float16 is asked for.",
+        },
+        experiment="Print the dtype of the model's output, inside your block and outside it.",
+        threads=("huggingface/transformers#43302", "intel/auto-round#2393"),
+        lab="04_mixed_precision",
+        level=None,
+    ),
+    Pitfall(
+        id="overflow-not-skipped",
+        name="An update made from an overflow",
+        section=SECTION,
+        belief="A lower loss scale repairs the gradients that overflowed.",
+        happens="It only helps the next backward pass. An infinity in 1 entry of a gradient made that weight infinite "
+                "in 1 update, and the loss NaN in the next forward pass.",
+        told_by=("value",),
+        told_apart="The update is made although a gradient is infinite or NaN. A check stays silent where it is left "
+                   "out by other means, by gradients set to None, say.",
+        messages={
+            "": "The update of step {i} is made although its gradients overflowed: infinities go into the weights.",
+            "reversed": "At step {i} your answer is the opposite: good updates are left out, and those of an overflow "
+                        "are made.",
+        },
+        experiment="Put an inf into one gradient, make the update, and print the loss of the next forward pass.",
+        threads=("NVIDIA/apex#43", "fastai/fastai#1608"),
+        lab="04_mixed_precision",
+        level=None,
+    ),
+    Pitfall(
+        id="loss-scale-wrong-way",
+        name="A loss scale that moves the wrong way, or not at all",
+        section=SECTION,
+        belief="A larger scale is always the safer one; or a scale that was found once stays right.",
+        happens="An overflow says that the scale is too large, and a larger one overflows again: every update is "
+                "skipped from then on. A scale that only falls loses small gradients: of a peaked softmax 24.0 % were "
+                "zero in float16 at 2^16, 56.4 % at 2^8.",
+        told_by=("value", "trace"),
+        told_apart="The scale after an overflow, and after enough steps without one. A check stays silent for a static "
+                   "scale, and for one at a lower bound that was set on purpose.",
+        messages={
+            "": "After the overflow at step {i} your scale went from {scale_before} to {scale}: the next backward pass "
+                "overflows all the more.",
+            "swapped": "After {n_good} good {n_good:step|steps} in a row your scale went down, from {scale_before} "
+                       "to {scale}.",
+            "never-halves": "The overflow at step {i} left your scale at {scale}: the next backward pass overflows "
+                            "just the same.",
+            "never-grows": "After {n_good} good {n_good:step|steps} in a row your scale is still {scale}: one that "
+                           "never grows loses small gradients for ever after the first overflow.",
+        },
+        experiment="Print the scale after each of ten steps of which the third overflows.",
+        threads=("deepspeedai/DeepSpeed#697", "keras-team/tf-keras#644"),
+        lab="04_mixed_precision",
+        level=None,
+    ),
+    Pitfall(
+        id="loss-scale-grows-too-soon",
+        name="A loss scale that grows too soon",
+        section=SECTION,
+        belief="Every step without an overflow is a reason to try a larger scale.",
+        happens="Each doubling too far costs an update, which is skipped. With a growth interval of 1 the scale "
+                "overflowed in about every second step; with 2,000, torch's default, at most one step in 2,000 is "
+                "lost to trying.",
+        told_by=("value", "trace"),
+        told_apart="The scale grows although fewer good steps than the interval have passed since it last changed. A "
+                   "check stays silent for an interval of 1 that was chosen.",
+        messages={
+            "": "Your scale grew at step {i}, after {n_good} good {n_good:step|steps} in a row; the interval is "
+                "{growth_interval}.",
+            "not-restarted": "Your scale grew at step {i}, right after it had grown: the count did not begin again, "
+                             "and the interval is {growth_interval}.",
+            "kept-count": "Your scale grew at step {i}, {n_good} good {n_good:step|steps} after the overflow at step "
+                          "{last}; the interval is {growth_interval}, and the count went on over the overflow.",
+        },
+        experiment="Print the count beside the scale for ten steps of which the third overflows.",
+        threads=("facebookresearch/metaseq#4", "pytorch/pytorch#33366"),
+        lab="04_mixed_precision",
+        level=None,
+    ),
+    Pitfall(
+        id="scaled-norm-reported",
+        name="A norm with the loss scale still in it",
+        section=SECTION,
+        belief="The norm of what lies in .grad is the norm of the gradient.",
+        happens="Between the backward pass and the unscaling every norm is that of the scaled gradient, at the usual "
+                "scale 65,536 times too large. It jumps by a factor of 2 whenever the scale does, and no two logs can "
+                "be compared.",
+        told_by=("value",),
+        told_apart="The norm is the right one times the loss scale. A check stays silent where the limit was "
+                   "multiplied by the scale as well.",
+        messages={
+            "": "Your norm came out as {norm} = {scale} × {norm_true}: the loss scale is still in it.",
+            "twice": "Your norm came out as {norm} = {norm_true} / {scale}: the loss scale was divided out more often "
+                     "than it was in.",
+        },
+        experiment="Print the norm for the same gradients at two loss scales.",
+        threads=("deepspeedai/DeepSpeed#8588", "facebookresearch/fairseq#4555"),
+        lab="04_mixed_precision",
+        level=None,
+    ),
 )

@@ -29,8 +29,8 @@ class Pitfall:
     name: str
     """For people: `"Clipping after the step"`."""
     section: str
-    """`"order"`, `"accumulation"`, `"mixed precision"`, `"clipping"`, `"limit"`, `"schedules and sets"` or
-    `"kernels"`."""
+    """`"order"`, `"accumulation"`, `"mixed precision"`, `"clipping"`, `"limit"`, `"schedules and sets"`,
+    `"depth"` or `"kernels"`."""
     belief: str
     """The misconception, in one sentence."""
     happens: str

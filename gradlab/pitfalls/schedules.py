@@ -27,6 +27,10 @@ SCHEDULES = (
                              "used.",
             "late-end": "Update {i} used learning rate {lr} where {lr_planned} was planned: the warmup ends late.",
             "early-end": "Update {i} used learning rate {lr} where {lr_planned} was planned: the warmup ends early.",
+            "decay-early": "Update {i} used learning rate {lr} where {lr_planned} was planned: the decay reaches 0 one "
+                           "update too early.",
+            "decay-late": "Update {i} used learning rate {lr} where {lr_planned} was planned: the decay reaches 0 one "
+                          "update too late.",
         },
         experiment="Print the learning rate that the first three updates and the last of the warmup really use.",
         threads=("huggingface/transformers#34754", "google-research/bert#1293", "verl-project/verl#3674"),
@@ -62,6 +66,33 @@ SCHEDULES = (
         level="warn",
     ),
     Pitfall(
+        id="decay-out-of-place",
+        name="A decay that does not lie between the warmup and the end",
+        section=SECTION,
+        belief="A decay needs the number of the update and the length of the run, and the warmup is another matter.",
+        happens="A decay that counts from update 1 is under way when the warmup ends: with a warmup of a fifth the "
+                "rate drops from its peak to 0.90 of it in one update. One that counts from the warmup's end and is "
+                "spread over the whole run stops at 0.10 of the peak, and one without an end rises again: a cosine "
+                "that is run to 1.5 times its length is back at half of the peak.",
+        told_by=("value", "trace"),
+        told_apart="The rate right after the warmup is below the peak by more than a stride of the decay, or is not "
+                   "near 0 at the last update, or rises after it has fallen. A check stays silent for a decay to a "
+                   "smallest rate above 0, for restarts and cycles, for a warmup that is multiplied onto a decay on "
+                   "purpose, and for a run that is to be continued.",
+        messages={
+            "": "Update {i} used learning rate {lr} where {lr_planned} was planned: the decay began to count at update "
+                "1, and {share} of it was over when the warmup ended.",
+            "stretched": "Update {i} used learning rate {lr} where {lr_planned} was planned: the decay is spread over "
+                         "{n} updates, and {n_true} lie between the warmup and the end.",
+            "rises-again": "Update {i} used learning rate {lr}, after {lr_before} at update {j}: the rate falls and "
+                           "then rises again.",
+        },
+        experiment="Plot the rates of all updates, and of half as many again after the last one.",
+        threads=("huggingface/transformers#4940", "wandb/senpai#965"),
+        lab="02_warmup",
+        level=None,
+    ),
+    Pitfall(
         id="optimizer-set-mismatch",
         name="An optimizer that holds other parameters than the model",
         section=SECTION,
@@ -83,7 +114,8 @@ SCHEDULES = (
                      "although {n:it has a gradient|they have gradients}.",
         },
         experiment="Print which names of model.named_parameters() the optimizer's param_groups do not hold.",
-        threads=("huggingface/accelerate#3256", "huggingface/accelerate#2665", "pytorch/pytorch#149205"),
+        threads=("huggingface/accelerate#3256", "huggingface/accelerate#2665", "pytorch/pytorch#149205",
+                 "huggingface/transformers#3532"),
         lab="05_vanishing_exploding",
         level="warn",
     ),

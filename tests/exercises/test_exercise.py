@@ -41,8 +41,12 @@ def _double(x):
 
 
 def test_names_are_in_the_order_of_the_course_and_lead_to_the_exercise():
-    assert NAMES == ("clip-by-global-norm", "training-step", "warmup", "accumulate-tokens", "choose-max-norm",
-                     "block-sum", "grid-norm", "clip-kernel")
+    assert NAMES == (
+        "clip-by-global-norm", "training-step", "choose-max-norm", "warmup", "cosine-after-warmup", "scheduler-step",
+        "accumulate-tokens", "leftover-window", "noise-scale", "loss-scale", "amp-step", "half-norm", "init-gain",
+        "layer-norms", "skip-nonfinite", "block-sum", "grid-norm", "clip-kernel")
+    labs = [exercises.get(name).lab for name in NAMES]
+    assert labs == sorted(labs)
     assert all(exercises.get(name).name == name for name in NAMES)
     assert exercises.get("warmup") is exercises.get("warmup")
 

@@ -11,7 +11,9 @@ SOURCE = '# %% [markdown]\n# # Look\n\n# %% tags=["slow"]\nx = 1\n\n# %%\ny = 1\
 
 
 def test_the_promised_labs_exist_for_learner_and_solver():
-    for name in ("00_start", "01_clipping", "01b_less_than_you_think", "07_kernels"):
+    for name in ("00_start", "01_clipping", "01b_less_than_you_think", "02_warmup",
+                 "02b_room_on_the_slope", "03_accumulation", "04_mixed_precision", "05_vanishing_exploding",
+                 "05b_what_the_norm_hides", "07_kernels"):
         for path in (tool.LABS / f"{name}.ipynb", tool.LABS / "solutions" / f"{name}.ipynb"):
             assert path.exists(), (
                 f"{path.relative_to(tool.ROOT)} is missing; run tools/build_notebooks.py {name}"

@@ -11,18 +11,26 @@ from gradlab.pitfalls.pitfall import CHANNELS, LEVELS
 IDS = """
 clip-missing clip-after-step clip-before-backward missing-zero-grad zero-grad-before-step
 clip-each-micro-batch wrong-accumulation-divisor mean-of-means leftover-micro-batches batch-statistics-differ
+wrong-noise-scale
 clip-before-unscale unscale-twice backward-after-unscale scaler-bypassed scaler-dtype-mismatch
+forward-outside-autocast overflow-not-skipped loss-scale-wrong-way loss-scale-grows-too-soon scaled-norm-reported
 exhausted-parameters clip-set-mismatch per-tensor-norm rank-local-norm value-clip-for-norm-clip wrong-norm
 always-normalise max-norm-not-positive clip-cures-nonfinite low-precision-norm
 reported-norm-is-pre-clip always-clipped adam-needs-no-clip clip-after-warmup-only
-scheduler-off-by-one scheduler-wrong-clock optimizer-set-mismatch ddp-sync-scope
+scheduler-off-by-one scheduler-wrong-clock decay-out-of-place optimizer-set-mismatch ddp-sync-scope
+wrong-init-scale structural-zero nonfinite-unseen zeroed-not-skipped skipped-gradient-kept
 missing-barrier barrier-not-reached block-race reading-past-end wrong-tail block-local-norm forgotten-root
 always-writes inverted-coefficient nan-slips-through
 """.split()
 SEVERAL_PROCESSES = {"rank-local-norm", "ddp-sync-scope"}  # no exercise runs more than one
-ONLY_IN_EXERCISES = {"clip-missing", "wrong-norm", "always-normalise", "reported-norm-is-pre-clip",
-                     "adam-needs-no-clip", *IDS[33:]}  # of the kernels all
-SECTIONS = ("order", "accumulation", "mixed precision", "clipping", "limit", "schedules and sets", "kernels")
+ONLY_IN_EXERCISES = set("""
+clip-missing wrong-noise-scale forward-outside-autocast overflow-not-skipped loss-scale-wrong-way
+loss-scale-grows-too-soon scaled-norm-reported wrong-norm always-normalise reported-norm-is-pre-clip
+adam-needs-no-clip decay-out-of-place wrong-init-scale structural-zero nonfinite-unseen zeroed-not-skipped
+skipped-gradient-kept
+""".split()) | set(IDS[-10:])  # of the kernels all
+SECTIONS = ("order", "accumulation", "mixed precision", "clipping", "limit", "schedules and sets", "depth",
+            "kernels")
 LABS = ("01_clipping", "02_warmup", "03_accumulation", "04_mixed_precision", "05_vanishing_exploding", "06_diagnosis",
         "07_kernels")
 
@@ -32,7 +40,7 @@ every = pytest.mark.parametrize("pitfall", pitfalls.CATALOGUE, ids=lambda pitfal
 def test_the_ids_are_permanent():
     assert list(pitfalls.ids()) == IDS
     assert [pitfall.id for pitfall in pitfalls.CATALOGUE] == IDS
-    assert len(set(IDS)) == len(IDS) == 43
+    assert len(set(IDS)) == len(IDS) == 55
 
 
 def test_an_id_gets_its_pitfall():

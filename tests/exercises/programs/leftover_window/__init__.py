@@ -1,0 +1,3 @@
+"""Answers to "leftover-window"."""
+
+from programs.leftover_window import clips, right, sums, unnamed  # noqa: F401
