@@ -1,6 +1,9 @@
 """A few words that a notebook sets as Markdown and a terminal as they are."""
 
+import re
 from dataclasses import dataclass
+
+CODE = re.compile(r"(```.*?```|`[^`]*`)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -10,7 +13,8 @@ class Note:
     text: str
 
     def __str__(self) -> str:
-        return self.text.replace("**", "")
+        words = CODE.split(self.text)  # every second part is code, where ** is a power
+        return "".join(part if place % 2 else part.replace("**", "") for place, part in enumerate(words))
 
     __repr__ = __str__
 

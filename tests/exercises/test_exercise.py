@@ -9,6 +9,7 @@ from gradlab import exercises, pitfalls
 from gradlab.exercises.calling import asked_for
 from gradlab.exercises.exercise import Exercise
 from gradlab.exercises.mistakes import Diagnosis, Wrong
+from gradlab.exercises.note import Note
 from gradlab.exercises.trial import Fixture, Reading, Setup, number
 
 NAMES = exercises.names()
@@ -222,3 +223,7 @@ def test_who_ran_out_of_time_does_not_wait_for_the_known_mistakes():
     told = doubling(wrong=(wrong,)).check(endless, seconds=0.1)
     assert told.outcome == "error" and "seconds were up" in told.message and not tried
     assert not doubling(wrong=(wrong,)).check(lambda x: 10.0) and tried  # otherwise they are tried
+
+
+def test_a_power_in_a_solution_stays_one_on_a_terminal():
+    assert str(Note("**Hint.** `x**2`\n```python\ny = x**2\n```")) == "Hint. `x**2`\n```python\ny = x**2\n```"
