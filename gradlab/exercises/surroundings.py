@@ -131,16 +131,27 @@ _SETTINGS = (  # how each is read, and how it is set
 def _settings() -> Callable[[], None]:
     """What puts torch's settings and random numbers back as they are now."""
     before = [read() for read, _ in _SETTINGS]
-    threads, random = torch.get_num_threads(), torch.get_rng_state()
+    threads, random, nesting = torch.get_num_threads(), torch.get_rng_state(), _autocast_nesting()
     on_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
 
     def put_back():
         for (read, write), value in zip(_SETTINGS, before, strict=True):
             if read() != value:  # setting some of them takes seconds, the first time
                 write(value)
+        # One that was entered and never left: torch would keep the weights' 16-bit copies, and train with old ones.
+        while _autocast_nesting() > nesting:
+            torch.autocast_decrement_nesting()
+            torch.clear_autocast_cache()
         torch.set_num_threads(threads)  # always, for it is known of this thread alone
         torch.set_rng_state(random)
         if on_cuda is not None:
             torch.cuda.set_rng_state_all(on_cuda)
 
     return put_back
+
+
+def _autocast_nesting() -> int:
+    """How many autocast regions this thread is in."""
+    deeper = torch.autocast_increment_nesting()
+    torch.autocast_decrement_nesting()
+    return deeper - 1

@@ -95,6 +95,17 @@ def test_torch_is_as_it_was():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_an_autocast_that_was_never_left_keeps_no_copies_of_weights():
+    weight, x = torch.ones(4, 4, requires_grad=True), torch.ones(1, 4)
+    attempt(lambda: torch.autocast("cpu").__enter__(), 5)
+    for factor in (1.0, 2.0):
+        with torch.no_grad():
+            weight.fill_(factor)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert (torch.nn.functional.linear(x, weight) == 4 * factor).all()
+
+
+
 def test_a_call_computes_gradients_whatever_is_chosen_outside():
     with torch.no_grad():
         assert attempt(torch.is_grad_enabled, 5).value
