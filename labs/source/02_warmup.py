@@ -115,7 +115,8 @@ plot.runs(
 # quarter of their length before the model has seen a second batch; with the ramp it is less than 3 %. Clipping does not help, because a
 # shorter gradient divided by its own size is the same update: green and blue begin at one point.
 #
-# And from update 30 on all three arms run at the same rate. It was not too high. It was too early.
+# And from update 30 on all three arms run at the same rate. For these 100 updates it was not too high. It was too early.
+# (Whether it can be borne for ever is another question: let the panel below run on.)
 #
 # ## 3 · Steer it
 #
@@ -140,7 +141,9 @@ panel
 # <details><summary>What there is to see</summary>
 # Without warmup at the very first update; the grey line begins above the edge of the chart. With it the share rises with the rate at
 # first, stays far below that first value, and falls later although the rate does not: Adam's updates shrink by themselves when
-# successive gradients point different ways, and the weights grow meanwhile.</details>
+# successive gradients point different ways, and the weights grow meanwhile. In a run of many hundred updates at a constant 0.1
+# the loss may jump up again: a warmup carries a run over its first updates and is no promise for later ones. That is what the
+# falling schedules are for.</details>
 #
 # ## 4 · Where it does nothing, and where it harms
 #

@@ -27,7 +27,7 @@ from gradlab.train import make_model
 # %% tags=["hide-input"]
 display(
     recall(
-        "A run at learning rate 0.1 fails at once, and trains after a warmup of 30 updates. Was 0.1 too high for this model?",
+        "A run of 100 updates at learning rate 0.1 fails at once, and trains after a warmup of 30. Was 0.1 too high for these 100 updates?",
         {
             "Yes; warmup only hides it.": "From update 30 on it ran at 0.1, and learned.",
             "Only for its first updates.": "Later on it bore the same rate. This part asks what has changed by then.",
